@@ -1,0 +1,153 @@
+//! The process's one connection to the daemon: hypercalls and the operations beside them.
+
+use crate::backend::domain_name;
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, connect, socket};
+use std::io;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use v4v_hosted::packet;
+use v4v_hosted::paths::socket_path;
+use v4v_hosted::wire::{MAGIC, PACKET_MAX, Request, Response, VERSION, op};
+use v4v_ring::DomId;
+
+/// A successful answer.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) result: u64,
+    pub(crate) blob: Vec<u8>,
+    pub(crate) fds: Vec<OwnedFd>,
+}
+
+/// A joined domain.
+#[derive(Debug)]
+pub(crate) struct Control {
+    domain: DomId,
+    /// The process that joined: a child after fork needs a connection of its own.
+    pid: u32,
+    link: Mutex<Link>,
+}
+
+#[derive(Debug)]
+struct Link {
+    socket: OwnedFd,
+    sequence: u32,
+    buffer: Vec<u8>,
+}
+
+/// The process's connection, made at its first use.
+static CONTROL: Mutex<Option<Arc<Control>>> = Mutex::new(None);
+
+/// The connection of this process; joins the domain named by `V4V_DOMAIN` (else `pPID`) where there is none yet, or where the
+/// daemon that it led to is gone.
+///
+/// # Errors
+/// With a sentence that says why: no daemon, another version, a name that the policy refuses.
+pub(crate) fn control() -> io::Result<Arc<Control>> {
+    let mut slot = lock(&CONTROL);
+    if let Some(control) = slot.as_ref().filter(|c| c.pid == std::process::id() && !c.is_closed()) {
+        return Ok(Arc::clone(control));
+    }
+    let control = Arc::new(Control::join(&socket_path(), &domain_name())?);
+    *slot = Some(Arc::clone(&control));
+    Ok(control)
+}
+
+impl Control {
+    fn join(path: &Path, name: &str) -> io::Result<Self> {
+        let flags = SockFlag::SOCK_CLOEXEC;
+        let socket = socket(AddressFamily::Unix, SockType::SeqPacket, flags, None)?;
+        connect(socket.as_raw_fd(), &UnixAddr::new(path)?).map_err(|e| no_daemon(e.into(), path))?;
+        let mut link = Link { socket, sequence: 0, buffer: vec![0; PACKET_MAX] };
+        let hello = link.call(op::HELLO, [MAGIC, VERSION.into(), 0, 0], name.as_bytes())?;
+        let domain = DomId(u16::try_from(hello.result).map_err(|_| protocol("a domain id out of range"))?);
+        Ok(Self { domain, pid: std::process::id(), link: Mutex::new(link) })
+    }
+
+    /// The domain that this process is in.
+    pub(crate) fn domain(&self) -> DomId {
+        self.domain
+    }
+
+    /// One request and its answer.
+    ///
+    /// # Errors
+    /// The operation's errno, with the daemon's sentence where it sent one; `ConnectionReset` where the daemon is gone.
+    pub(crate) fn call(&self, op: u32, args: [u64; 4], blob: &[u8]) -> io::Result<Answer> {
+        lock(&self.link).call(op, args, blob)
+    }
+
+    /// The same, with a blob in several parts.
+    pub(crate) fn call_parts(&self, op: u32, args: [u64; 4], parts: &[&[u8]]) -> io::Result<Answer> {
+        lock(&self.link).call_parts(op, args, parts)
+    }
+
+    /// Whether the daemon has closed the connection.
+    fn is_closed(&self) -> bool {
+        use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+        use std::os::fd::AsFd;
+        let link = lock(&self.link);
+        let mut fds = [PollFd::new(link.socket.as_fd(), PollFlags::empty())];
+        matches!(poll(&mut fds, PollTimeout::ZERO), Ok(n) if n > 0)
+    }
+}
+
+impl Link {
+    fn call(&mut self, op: u32, args: [u64; 4], blob: &[u8]) -> io::Result<Answer> {
+        self.call_parts(op, args, &[blob])
+    }
+
+    fn call_parts(&mut self, op: u32, args: [u64; 4], parts: &[&[u8]]) -> io::Result<Answer> {
+        self.sequence = self.sequence.wrapping_add(1);
+        let head = Request { op, sequence: self.sequence, args }.encode();
+        let mut packet: Vec<&[u8]> = Vec::with_capacity(parts.len() + 1);
+        packet.push(&head);
+        packet.extend(parts);
+        packet::send(&self.socket, &packet, &[]).map_err(daemon_gone)?;
+        let received = packet::receive(&self.socket, &mut self.buffer).map_err(daemon_gone)?;
+        if received.len == 0 {
+            return Err(daemon_gone(io::ErrorKind::UnexpectedEof.into()));
+        }
+        let (response, blob) =
+            Response::decode(&self.buffer[..received.len]).map_err(|e| protocol(&e.to_string()))?;
+        if response.sequence != self.sequence || received.truncated {
+            return Err(protocol("an answer to another question"));
+        }
+        match u64::try_from(response.result) {
+            Ok(result) => Ok(Answer { result, blob: blob.to_vec(), fds: received.fds }),
+            Err(_) => Err(refused(response.result, blob)),
+        }
+    }
+}
+
+/// An errno whose message is the daemon's sentence; [`crate::error::errno`] finds the number again.
+fn refused(result: i64, reason: &[u8]) -> io::Error {
+    let errno = i32::try_from(-result).unwrap_or(libc::EPROTO);
+    match std::str::from_utf8(reason) {
+        Ok(reason) if !reason.is_empty() => crate::error::with_reason(errno, reason),
+        _ => io::Error::from_raw_os_error(errno),
+    }
+}
+
+fn no_daemon(error: io::Error, path: &Path) -> io::Error {
+    let errno = error.raw_os_error().unwrap_or(libc::ECONNREFUSED);
+    let reason = format!(
+        "no v4vd answers at {} ({error}): start it with `v4vd`, or point V4V_SOCKET at its socket",
+        path.display()
+    );
+    crate::error::with_reason(errno, &reason)
+}
+
+fn daemon_gone(error: io::Error) -> io::Error {
+    crate::error::with_reason(libc::ENOTCONN, &format!("v4vd has closed the connection ({error}): is it still running?"))
+}
+
+fn protocol(what: &str) -> io::Error {
+    crate::error::with_reason(libc::EPROTO, &format!("v4vd sent {what}: are client and daemon of one build?"))
+}
+
+/// A lock whose holder panicked is as good as any: every critical section here leaves its data whole.
+pub(crate) fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+

@@ -1,0 +1,31 @@
+//! `cargo xtask demo`: two domains, three transports, one table.
+
+use crate::daemon::Daemon;
+use crate::workspace::{build_programs, program, target};
+use clap::Args;
+use std::io;
+use std::process::Command;
+
+#[derive(Args)]
+pub(crate) struct Options {
+    /// One JSON object a line (path, bytes, latency_us, mb_per_s, runs) instead of the table
+    #[arg(long)]
+    json: bool,
+    /// Seconds for the sweep over all transports
+    #[arg(long, default_value_t = 90)]
+    seconds: u64,
+}
+
+/// Builds, starts a daemon, sweeps, plots. Whether all went well.
+pub(crate) fn run(options: &Options) -> io::Result<bool> {
+    build_programs()?;
+    let folder = target().join("demo");
+    let daemon = Daemon::start(&folder)?;
+    let mut sweep = Command::new(program("v4v-bench"));
+    sweep.arg("sweep").arg("--paths").arg("v4v,unix,tcp");
+    sweep.arg("--seconds").arg(options.seconds.to_string()).arg("--plot").arg(folder.join("netpipe"));
+    if options.json {
+        sweep.arg("--json");
+    }
+    Ok(sweep.env("V4V_SOCKET", daemon.socket()).env("V4V_BACKEND", "hosted").status()?.success())
+}
