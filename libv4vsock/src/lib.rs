@@ -29,6 +29,7 @@ mod backend;
 mod error;
 mod hosted;
 mod kernel;
+pub mod stat;
 
 pub use addr::{ParseAddrError, ToV4vAddr, V4vAddr};
 pub use backend::{BACKEND_VAR, Backend, backend, local_domain};

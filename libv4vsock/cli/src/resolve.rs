@@ -1,0 +1,25 @@
+//! `v4v resolve`: names of domains.
+
+use clap::Args;
+use std::io;
+use v4vsock::{ToV4vAddr, V4vAddr};
+
+#[derive(Args)]
+pub(crate) struct Options {
+    /// A domain's name or number
+    domain: String,
+    /// Print a JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) fn run(options: &Options) -> io::Result<()> {
+    let address: V4vAddr = (options.domain.as_str(), 0).to_v4v_addr()?;
+    let name = address.domain_name()?;
+    if options.json {
+        println!("{}", serde_json::json!({ "domain": address.domain(), "name": name }));
+    } else {
+        println!("{} {}", address.domain(), name.as_deref().unwrap_or("-"));
+    }
+    Ok(())
+}
