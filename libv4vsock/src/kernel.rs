@@ -3,10 +3,14 @@
 //! The module `v4v` takes a family number that no kernel implements and says which in `/sys/module/v4v/parameters/family`.
 
 use crate::addr::V4vAddr;
-use socket2::{Domain, SockAddr, SockAddrStorage, Socket, Type};
+use crate::options::SocketOptions;
+use crate::seqpacket::Packet;
+use socket2::{Domain, MaybeUninitSlice, SockAddr, SockAddrStorage, Socket, Type};
 use std::fs;
-use std::io;
+use std::io::{self, IoSliceMut};
+use std::os::fd::AsRawFd;
 use v4v_ring::{Addr, DomId};
+use v4v_sock::SocketKind;
 
 /// Where the module says which family it took.
 const FAMILY_FILE: &str = "/sys/module/v4v/parameters/family";
@@ -34,6 +38,46 @@ pub(crate) fn family() -> Option<i32> {
 /// A new socket of the family.
 pub(crate) fn socket(family: i32, kind: Type) -> io::Result<Socket> {
     Socket::new(Domain::from(family), kind, None)
+}
+
+/// The socket type as the kernel numbers it.
+pub(crate) fn kind(kind: SocketKind) -> Type {
+    Type::from(i32::from(kind as u16))
+}
+
+/// Connects as `options` say; a non-blocking socket's connection is still on its way afterwards.
+pub(crate) fn connect(socket: &Socket, to: &SockAddr, options: &SocketOptions) -> io::Result<()> {
+    if let Some(timeout) = options.timeout.filter(|_| !options.nonblocking) {
+        return socket.connect_timeout(to, timeout);
+    }
+    socket.set_nonblocking(options.nonblocking)?;
+    match socket.connect(to) {
+        Err(error) if options.nonblocking && error.raw_os_error() == Some(libc::EINPROGRESS) => Ok(()),
+        outcome => outcome,
+    }
+}
+
+/// Bytes that can be read now (`FIONREAD`).
+pub(crate) fn available(socket: &Socket) -> io::Result<usize> {
+    let mut bytes: libc::c_int = 0;
+    // SAFETY: FIONREAD writes one int, which `bytes` is.
+    let r = unsafe { libc::ioctl(socket.as_raw_fd(), libc::FIONREAD, &mut bytes) };
+    if r == 0 { Ok(usize::try_from(bytes).unwrap_or(0)) } else { Err(io::Error::last_os_error()) }
+}
+
+/// Receives one datagram, or looks at it.
+pub(crate) fn recv_from(socket: &Socket, buffer: &mut [u8], peek: bool) -> io::Result<(Packet, V4vAddr)> {
+    let flags = if peek { libc::MSG_PEEK } else { 0 };
+    let mut slices = [IoSliceMut::new(buffer)];
+    let slices = uninit(&mut slices);
+    let (bytes, recv_flags, from) = socket.recv_from_vectored_with_flags(slices, flags)?;
+    Ok((Packet { bytes, truncated: recv_flags.is_truncated() }, decode(&from)?))
+}
+
+/// The slices in the type that socket2 takes.
+pub(crate) fn uninit<'a, 'b>(slices: &'a mut [IoSliceMut<'b>]) -> &'a mut [MaybeUninitSlice<'b>] {
+    // SAFETY: both types are an iovec by their documentation; what is written through the new one is initialized.
+    unsafe { &mut *(std::ptr::from_mut(slices) as *mut [MaybeUninitSlice<'b>]) }
 }
 
 /// The address as the kernel takes it.

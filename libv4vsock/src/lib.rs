@@ -26,11 +26,22 @@
 
 mod addr;
 mod backend;
+mod conn;
+mod datagram;
 mod error;
 mod hosted;
 mod kernel;
+mod listener;
+mod options;
+mod seqpacket;
 pub mod stat;
+mod stream;
 
 pub use addr::{ParseAddrError, ToV4vAddr, V4vAddr};
 pub use backend::{BACKEND_VAR, Backend, backend, local_domain};
+pub use datagram::{DATAGRAM_MAX, V4vDatagram};
 pub use error::errno;
+pub use listener::{V4vListener, V4vSeqpacketListener};
+pub use options::SocketOptions;
+pub use seqpacket::{Packet, V4vSeqpacket};
+pub use stream::V4vStream;

@@ -68,7 +68,11 @@ pub struct Params {
 
 impl Default for Params {
     fn default() -> Self {
-        Self { enabled: false, mac_permissive: false, max_rings: limits::MAX_RINGS_DEFAULT }
+        Self {
+            enabled: false,
+            mac_permissive: false,
+            max_rings: limits::MAX_RINGS_DEFAULT,
+        }
     }
 }
 
@@ -86,7 +90,12 @@ impl<H: Host> Hypervisor<H> {
     /// A hypervisor without domains.
     pub fn new(host: H, mut params: Params) -> Self {
         params.max_rings = params.max_rings.min(limits::MAX_RINGS_LIMIT);
-        Self { host, params, domains: H::Lock::new(Vec::new()), serial: AtomicU64::new(1) }
+        Self {
+            host,
+            params,
+            domains: H::Lock::new(Vec::new()),
+            serial: AtomicU64::new(1),
+        }
     }
 
     /// The machine around.

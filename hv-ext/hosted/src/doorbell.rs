@@ -9,6 +9,7 @@
 //! | no `POLLIN` | the owner read the face empty ([`Face::darken`]) |
 //! | no `POLLOUT` | the owner filled the face's send buffer ([`Face::block`]) |
 //! | `POLLOUT` | somebody read the button empty ([`Button::unblock`]) |
+//! | `POLLRDHUP` | the button was shut down for sending ([`Button::end`]) |
 //! | `POLLHUP` | the button was shut down ([`Button::hang_up`]) |
 //!
 //! Each change wakes pollers, level- and edge-triggered, as the same change of a socket does. A partner that plays with its
@@ -66,6 +67,12 @@ impl Button {
     /// `POLLOUT` at the face.
     pub fn unblock(&self) {
         empty(&self.0);
+    }
+
+    /// `POLLIN` and `POLLRDHUP` at the face, for good.
+    pub fn end(&self) {
+        // Fails only where the face is closed.
+        let _ = shutdown(self.0.as_raw_fd(), Shutdown::Write);
     }
 
     /// `POLLHUP` at the face, for good.

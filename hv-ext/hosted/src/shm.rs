@@ -10,13 +10,20 @@ use std::num::NonZeroUsize;
 use std::os::fd::{AsFd, OwnedFd};
 use std::ptr::{self, NonNull};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering, fence};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
 use v4v_ring::RingMem;
 use v4v_ring::layout::{PAGE, RING_HEADER, RING_LEN_MIN, RING_LEN_USABLE, SLOT, Word, pages};
 
 /// The seals of a ring's memfd.
 const SEALS: SealFlag =
     SealFlag::F_SEAL_SHRINK.union(SealFlag::F_SEAL_GROW).union(SealFlag::F_SEAL_SEAL);
+
+/// Offset of the count of messages in the ring's header: reserved bytes behind the words of the ring's layout.
+const MESSAGES_AT: usize = 32;
+/// Offset of the count of payload bytes.
+const BYTES_AT: usize = 40;
+
+const _: () = assert!(BYTES_AT + 8 <= RING_HEADER as usize && MESSAGES_AT >= Word::TxCpu as usize + 4);
 
 /// Creates the memory of a ring of `len` data bytes: zeroed, sealed, close-on-exec.
 ///
@@ -93,6 +100,25 @@ impl ShmRing {
         // SAFETY: the header's words lie in the first page of the mapping, aligned to 4 bytes; the reference does not
         // outlive `self`, which keeps the mapping. Every party uses these words through atomics only.
         unsafe { AtomicU32::from_ptr(self.0.base.as_ptr().add(word as usize).cast()) }
+    }
+
+    /// What the producer counted: messages, payload bytes. Statistics only: in a delegated ring they are the partner's claim.
+    #[must_use]
+    pub fn totals(&self) -> (u64, u64) {
+        (self.total(MESSAGES_AT).load(Ordering::Relaxed), self.total(BYTES_AT).load(Ordering::Relaxed))
+    }
+
+    /// The producer's counts, for whoever looks at them.
+    #[inline]
+    pub fn set_totals(&self, messages: u64, bytes: u64) {
+        self.total(MESSAGES_AT).store(messages, Ordering::Relaxed);
+        self.total(BYTES_AT).store(bytes, Ordering::Relaxed);
+    }
+
+    #[inline]
+    fn total(&self, at: usize) -> &AtomicU64 {
+        // SAFETY: as in `word`; both offsets lie in the header, aligned to 8 bytes, and no other word overlaps them.
+        unsafe { AtomicU64::from_ptr(self.0.base.as_ptr().add(at).cast()) }
     }
 
     /// Where data at `offset` is, if `n` bytes from there lie inside the ring.

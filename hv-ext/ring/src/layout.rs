@@ -13,6 +13,7 @@
 //! | 16 | [`Word::State`] | hypervisor | what became of the ring and of its partner |
 //! | 20 | [`Word::RxCpu`] | receiver | its CPU plus one, 0 where unknown |
 //! | 24 | [`Word::TxCpu`] | producer | its CPU plus one, 0 where unknown |
+//! | 32, 40 | – | producer | hosted only: messages and payload bytes so far (u64 each), for statistics |
 
 use crate::addr::Addr;
 

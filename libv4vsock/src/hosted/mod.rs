@@ -1,4 +1,23 @@
 //! Sockets without a kernel module: the socket core in this process, rings in shared memory, the daemon for the rest.
+//!
+//! | file | what |
+//! |---|---|
+//! | `control` | the process's connection to the daemon |
+//! | `platform` | the hypervisor as the socket core sees it |
+//! | `ring`, `tx` | an own ring and its doorbell; the way into a partner's |
+//! | `wait` | spinning and sleeping |
+//! | `socket`, `link` | a socket that connects; its connection |
+//! | `listener`, `datagram` | the other two kinds of socket |
+//! | `options`, `sink` | what users set; where received bytes go |
 
 pub(crate) mod control;
+pub(crate) mod datagram;
+pub(crate) mod link;
+pub(crate) mod listener;
+pub(crate) mod options;
+pub(crate) mod platform;
+pub(crate) mod ring;
+pub(crate) mod sink;
+pub(crate) mod socket;
+pub(crate) mod tx;
 pub(crate) mod wait;

@@ -26,6 +26,12 @@ impl Deadline {
         Self(timeout.and_then(|t| Instant::now().checked_add(t)))
     }
 
+    /// This deadline, or `wait` from now where that is earlier.
+    pub(crate) fn at_most(self, wait: Duration) -> Self {
+        let soon = Instant::now().checked_add(wait);
+        Self(self.0.into_iter().chain(soon).min())
+    }
+
     /// What is left, `TimedOut`-like `WouldBlock` (as a socket's `SO_RCVTIMEO` says) where nothing is.
     pub(crate) fn left(self) -> io::Result<Option<Duration>> {
         let Some(end) = self.0 else { return Ok(None) };

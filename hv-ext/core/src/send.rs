@@ -1,0 +1,172 @@
+//! sendv: a message from a caller's buffers into another domain's ring.
+
+use v4v_ring::layout::MESSAGE_MAX;
+use v4v_ring::mem::Source;
+use v4v_ring::{Addr, DomId};
+
+use crate::Hypervisor;
+use crate::abi::{Iov, SendAddr};
+use crate::entry::Args;
+use crate::errno::Errno;
+use crate::host::{Host, Lock};
+use crate::limits::{MAX_IOV, SEND_ATTEMPTS};
+use crate::ring::{Event, Job, Ring, Step};
+
+/// A message's buffers as the caller described them, copied once; only the bytes are the caller's still.
+struct Payload {
+    iovs: [Iov; MAX_IOV as usize],
+}
+
+impl Payload {
+    /// Checks each buffer and returns the bytes of all (`iov_count` of upstream's `argo.c`).
+    fn total(&self) -> Result<u32, Errno> {
+        let mut sum = 0_u32;
+        for iov in &self.iovs {
+            if iov.pad != 0 || iov.len > MESSAGE_MAX {
+                return Err(Errno::INVAL);
+            }
+            sum = sum
+                .checked_add(iov.len)
+                .filter(|sum| *sum <= MESSAGE_MAX)
+                .ok_or(Errno::MSGSIZE)?;
+        }
+        Ok(sum)
+    }
+}
+
+/// Reads a caller's buffers in order.
+pub(crate) struct Gather<'a, H: Host> {
+    host: &'a H,
+    caller: DomId,
+    iovs: &'a [Iov],
+    /// The buffer being read, and how far.
+    at: usize,
+    done: u32,
+}
+
+impl<H: Host> Source<H::Mem> for Gather<'_, H> {
+    type Error = Errno;
+
+    fn copy_to(&mut self, mem: &H::Mem, mut offset: u32, mut len: u32) -> Result<(), Errno> {
+        while len > 0 {
+            let iov = self.iovs.get(self.at).ok_or(Errno::FAULT)?;
+            let n = len.min(iov.len.saturating_sub(self.done));
+            if n == 0 {
+                self.at = self.at.saturating_add(1);
+                self.done = 0;
+                continue;
+            }
+            let from = iov.handle.checked_add(u64::from(self.done)).ok_or(Errno::FAULT)?;
+            self.host.copy_to_ring(self.caller, from, mem, offset, n)?;
+            self.done = self.done.saturating_add(n);
+            offset = offset.saturating_add(n);
+            len = len.saturating_sub(n);
+        }
+        Ok(())
+    }
+}
+
+/// A message that passed the checks.
+struct Message {
+    source: Addr,
+    kind: u32,
+    len: u32,
+    payload: Payload,
+}
+
+impl<H: Host> Hypervisor<H> {
+    /// Op 3: the payload's bytes, all of them sent.
+    pub(crate) fn sendv(&self, caller: DomId, args: Args) -> Result<u32, Errno> {
+        let addr = SendAddr::decode(&self.fetch(caller, args.arg1)?);
+        if args.arg3 > MAX_IOV {
+            return Err(Errno::INVAL);
+        }
+        let payload = self.fetch_iovs(caller, args.arg2, args.arg3)?;
+        if addr.pads != [0, 0] {
+            return Err(Errno::INVAL);
+        }
+        if !addr.src.domain.is_any() && addr.src.domain != caller {
+            return Err(Errno::PERM);
+        }
+        let (own, there) = self.domains(caller, addr.dst.domain);
+        if there.is_none() && !self.host.domain_exists(addr.dst.domain) {
+            return Err(Errno::SRCH);
+        }
+        self.host.may_send(caller, addr.dst)?;
+        let own = own.ok_or(Errno::NODEV)?;
+        let there = there.ok_or(Errno::CONNREFUSED)?;
+        let ring = there.route(&own, addr.dst.port).ok_or(Errno::CONNREFUSED)?;
+        let len = payload.total()?;
+        let message = Message {
+            source: Addr::new(caller, addr.src.port),
+            kind: args.arg4,
+            len,
+            payload,
+        };
+        match self.insert(&ring, &message)? {
+            Some(event) => {
+                if let Some(event) = event {
+                    self.raise_data(&there, &ring, event);
+                }
+                Ok(len)
+            }
+            None => {
+                self.await_space(&there, &ring, &own, len)?;
+                Err(Errno::AGAIN)
+            }
+        }
+    }
+
+    /// Copies the buffers' descriptions; those that the caller did not give stay empty.
+    fn fetch_iovs(&self, caller: DomId, handle: u64, count: u32) -> Result<Payload, Errno> {
+        let mut raw = [[0; Iov::SIZE]; MAX_IOV as usize];
+        if let Some(given) = raw
+            .as_flattened_mut()
+            .get_mut(..(count as usize).saturating_mul(Iov::SIZE))
+        {
+            self.host.copy_from_caller(caller, handle, given)?;
+        }
+        Ok(Payload {
+            iovs: raw.map(|b| Iov::decode(&b)),
+        })
+    }
+
+    /// Puts a message into a ring, a chunk at a time. `None` where there is no room; else the owner's event, if it
+    /// wants one.
+    fn insert(&self, ring: &Ring<H>, message: &Message) -> Result<Option<Option<Event>>, Errno> {
+        for _ in 0..SEND_ATTEMPTS {
+            let Message {
+                source,
+                kind,
+                len,
+                ref payload,
+            } = *message;
+            let payload = Gather {
+                host: &self.host,
+                caller: source.domain,
+                iovs: &payload.iovs,
+                at: 0,
+                done: 0,
+            };
+            let mut job = Job {
+                source,
+                kind,
+                len,
+                payload,
+                slot: None,
+            };
+            let step = loop {
+                match ring.state.with(|state| state.advance(&mut job))? {
+                    Step::More => {}
+                    step => break step,
+                }
+            };
+            match step {
+                Step::Published(event) => return Ok(Some(event)),
+                Step::Full => return Ok(None),
+                Step::More | Step::Stolen => {}
+            }
+        }
+        Ok(None)
+    }
+}

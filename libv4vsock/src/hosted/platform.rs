@@ -1,0 +1,191 @@
+//! The hypervisor as the socket core sees it: the daemon, behind [`Control`].
+
+use crate::error::errno as number;
+use crate::hosted::control::{Control, lock};
+use crate::hosted::ring::{Bell, HostedRing, missing};
+use crate::hosted::tx::HostedTx;
+use std::collections::HashMap;
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher, Hasher};
+use std::io;
+use std::os::fd::OwnedFd;
+use std::sync::{Arc, Mutex, Weak};
+use v4v_hosted::shm::ShmRing;
+use v4v_hosted::wire::{BLOB_BASE, op};
+use v4v_ring::layout::pages;
+use v4v_ring::{Addr, DomId};
+use v4v_sock::{Errno, Platform, RingId};
+
+/// Argo's commands (`xen/include/public/argo.h`) and ours.
+mod cmd {
+    pub(super) const REGISTER: u32 = 1;
+    pub(super) const UNREGISTER: u32 = 2;
+    pub(super) const SENDV: u32 = 3;
+    pub(super) const RING_SETUP: u32 = 17;
+}
+
+/// `XEN_ARGO_REGISTER_FLAG_FAIL_EXIST`.
+const FAIL_EXIST: u64 = 1;
+/// `SET_WATCH` and `USE_FLAGS` of our operation 17 (docs/PROTOCOL.md).
+const SET_WATCH: u32 = 2;
+
+/// A domain of the daemon.
+#[derive(Clone, Debug)]
+pub(crate) struct Hosted {
+    control: Arc<Control>,
+    /// Doorbells of the own rings, to which a partner's button is added when its ring is opened.
+    bells: Arc<Mutex<HashMap<RingId, Weak<Bell>>>>,
+    /// The last refusal with the daemon's sentence, which the core's errno cannot carry.
+    refusal: Arc<Mutex<Option<io::Error>>>,
+}
+
+impl Hosted {
+    /// For one socket.
+    pub(crate) fn new(control: Arc<Control>) -> Self {
+        Self { control, bells: Arc::default(), refusal: Arc::default() }
+    }
+
+    /// The error for an errno of the core: with the daemon's sentence where the daemon refused.
+    pub(crate) fn explain(&self, errno: Errno) -> io::Error {
+        match lock(&self.refusal).take() {
+            Some(error) if number(&error) == Some(errno.0) => error,
+            _ => io::Error::from_raw_os_error(errno.0),
+        }
+    }
+
+    fn refused(&self, error: io::Error) -> Errno {
+        let errno = Errno(number(&error).unwrap_or(libc::EIO));
+        *lock(&self.refusal) = Some(error);
+        errno
+    }
+
+    fn try_register(&self, ring: RingId, len: u32) -> io::Result<HostedRing> {
+        let mut blob = [0; 12];
+        blob[..4].copy_from_slice(&ring.port.to_le_bytes());
+        blob[4..6].copy_from_slice(&ring.partner.0.to_le_bytes());
+        blob[8..].copy_from_slice(&len.to_le_bytes());
+        // The frames' handle is unused: the daemon makes the memory.
+        let args = [BLOB_BASE, 0, pages(len).into(), FAIL_EXIST];
+        let answer = self.control.call(cmd::REGISTER, args, &blob)?;
+        HostedRing::from_fds(answer.fds, len)
+    }
+
+    fn try_watch(&self, ring: RingId, port: u32) -> io::Result<()> {
+        let mut blob = [0; 20];
+        blob[..4].copy_from_slice(&ring.port.to_le_bytes());
+        blob[4..6].copy_from_slice(&ring.partner.0.to_le_bytes());
+        blob[8..12].copy_from_slice(&SET_WATCH.to_le_bytes());
+        blob[16..].copy_from_slice(&port.to_le_bytes());
+        self.control.call(cmd::RING_SETUP, [BLOB_BASE, 0, 0, 0], &blob).map(drop)
+    }
+
+    fn try_unregister(&self, ring: RingId) -> io::Result<()> {
+        let mut blob = [0; 8];
+        blob[..4].copy_from_slice(&ring.port.to_le_bytes());
+        blob[4..6].copy_from_slice(&ring.partner.0.to_le_bytes());
+        self.control.call(cmd::UNREGISTER, [BLOB_BASE, 0, 0, 0], &blob).map(drop)
+    }
+
+    fn try_open(&self, own: RingId, remote: Addr, len: u32) -> io::Result<HostedTx> {
+        let args = [remote.domain.0.into(), remote.port.into(), own.port.into(), 0];
+        let answer = self.control.call(op::ATTACH, args, &[])?;
+        if answer.result != u64::from(len) {
+            return Err(io::Error::from_raw_os_error(libc::EINVAL));
+        }
+        let [memory, button] = <[OwnedFd; 2]>::try_from(answer.fds).map_err(|_| missing())?;
+        if let Some(bell) = lock(&self.bells).get(&own).and_then(Weak::upgrade) {
+            bell.set_partner(button.try_clone()?);
+        }
+        let source = Addr::new(self.control.domain(), own.port);
+        Ok(HostedTx::new(ShmRing::map(&memory, len)?, button, source))
+    }
+
+    /// `sendv` with its two structures and one iov per part in front of the payload.
+    fn try_send(&self, from: u32, to: Addr, kind: u32, payload: &[&[u8]]) -> io::Result<()> {
+        const IOV: usize = 16;
+        let head = 16 + IOV * payload.len();
+        let mut blob = Vec::with_capacity(head);
+        blob.extend(Addr::new(self.control.domain(), from).encode());
+        blob.extend(to.encode());
+        let mut at = BLOB_BASE + head as u64;
+        for part in payload {
+            let len = u32::try_from(part.len()).map_err(|_| io::Error::from_raw_os_error(libc::EMSGSIZE))?;
+            blob.extend(at.to_le_bytes());
+            blob.extend(len.to_le_bytes());
+            blob.extend([0; 4]);
+            at += u64::from(len);
+        }
+        let mut parts: Vec<&[u8]> = Vec::with_capacity(payload.len() + 1);
+        parts.push(&blob);
+        parts.extend(payload);
+        let args = [BLOB_BASE, BLOB_BASE + 16, payload.len() as u64, kind.into()];
+        self.control.call_parts(cmd::SENDV, args, &parts).map(drop)
+    }
+}
+
+impl Platform for Hosted {
+    type Mem = HostedRing;
+    type Tx = HostedTx;
+
+    fn domain(&self) -> DomId {
+        self.control.domain()
+    }
+
+    fn privileged(&self) -> bool {
+        // The daemon's policy decides, at registration; nothing in this process could.
+        true
+    }
+
+    fn register(&self, ring: RingId, len: u32, watch: Option<u32>) -> Result<HostedRing, Errno> {
+        let mem = self.try_register(ring, len).map_err(|error| match number(&error) {
+            Some(libc::EEXIST) => Errno::ADDRINUSE,
+            _ => self.refused(error),
+        })?;
+        if let Some(port) = watch {
+            if let Err(error) = self.try_watch(ring, port) {
+                self.unregister(ring);
+                return Err(self.refused(error));
+            }
+        }
+        lock(&self.bells).insert(ring, Arc::downgrade(&mem.bell));
+        Ok(mem)
+    }
+
+    fn unregister(&self, ring: RingId) {
+        lock(&self.bells).remove(&ring);
+        // It can only fail where the daemon is gone, and the ring with it.
+        if let Err(error) = self.try_unregister(ring) {
+            log::debug!("cannot unregister ring {ring:?}: {error}");
+        }
+    }
+
+    fn watch(&self, ring: RingId, port: u32) -> Result<(), Errno> {
+        self.try_watch(ring, port).map_err(|e| self.refused(e))
+    }
+
+    fn open(&self, own: RingId, remote: Addr, len: u32) -> Result<HostedTx, Errno> {
+        self.try_open(own, remote, len).map_err(|e| self.refused(e))
+    }
+
+    fn send_message(&self, from: u32, to: Addr, kind: u32, payload: &[&[u8]]) -> Result<(), Errno> {
+        self.try_send(from, to, kind, payload).map_err(|e| self.refused(e))
+    }
+
+    fn random(&self) -> u64 {
+        // The standard library keys its hashers from the system's random numbers, anew for each of these.
+        let mut bytes = [0; 8];
+        match getrandom(&mut bytes) {
+            Ok(()) => u64::from_le_bytes(bytes),
+            Err(error) => {
+                log::warn!("no random numbers from the system ({error}); using the hasher's seed");
+                RandomState::new().build_hasher().finish()
+            }
+        }
+    }
+}
+
+fn getrandom(bytes: &mut [u8]) -> io::Result<()> {
+    // SAFETY: the buffer is ours and as long as we say.
+    let n = unsafe { libc::getrandom(bytes.as_mut_ptr().cast(), bytes.len(), 0) };
+    if usize::try_from(n) == Ok(bytes.len()) { Ok(()) } else { Err(io::Error::last_os_error()) }
+}

@@ -1,0 +1,250 @@
+//! A socket that connects, or was accepted: before, while and after it has a connection.
+
+use crate::hosted::control::{control, lock};
+use crate::hosted::link::{Flags, Link};
+use crate::hosted::options::Options;
+use crate::hosted::platform::Hosted;
+use crate::hosted::ring::HostedRing;
+use crate::hosted::sink::Scatter;
+use crate::hosted::tx::Gather;
+use crate::hosted::wait::{Deadline, sleep};
+use std::io::{self, IoSlice, IoSliceMut};
+use std::net::Shutdown;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::{Mutex, OnceLock};
+use std::time::Duration;
+use v4v_ring::layout::{Word, event};
+use v4v_ring::Addr;
+use v4v_sock::connect::ConnOptions;
+use v4v_sock::{Connector, Errno, Established, Received};
+
+/// How long a blocking connect waits for a listener with a full backlog: as Linux's TCP with its six retries.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(127);
+/// How often a request is tried again that finds the listener's ring full.
+const RETRY: Duration = Duration::from_millis(2);
+
+/// A socket.
+#[derive(Debug)]
+pub(crate) struct Socket {
+    pub(crate) options: Options,
+    link: OnceLock<Link>,
+    connecting: Mutex<Connecting>,
+    /// The own ring, whose descriptor users poll from the start; after a failed attempt too.
+    ring: HostedRing,
+    local: Addr,
+    remote: Addr,
+}
+
+/// The way to a connection.
+#[derive(Debug)]
+struct Connecting {
+    platform: Hosted,
+    connector: Option<Connector<Hosted>>,
+}
+
+impl Socket {
+    /// Connects and waits for it.
+    pub(crate) fn connect(to: Addr, options: ConnOptions, timeout: Option<Duration>) -> io::Result<Self> {
+        let deadline = Deadline::after(Some(timeout.unwrap_or(CONNECT_TIMEOUT)));
+        let socket = Self::start(to, options)?;
+        match socket.await_link(deadline) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Err(timed_out(to)),
+            outcome => outcome.map(|()| socket),
+        }
+    }
+
+    /// Starts to connect and returns at once; the descriptor is writable when it is done, and `take_error` says how.
+    pub(crate) fn connect_nonblocking(to: Addr, options: ConnOptions) -> io::Result<Self> {
+        let socket = Self::start(to, options)?;
+        socket.options.set_nonblocking(true);
+        socket.ring.block();
+        // The answer may have come before the block, which would hide it.
+        match socket.progress() {
+            Err(error) if error.kind() != io::ErrorKind::WouldBlock => Err(error),
+            _ => Ok(socket),
+        }
+    }
+
+    fn start(to: Addr, options: ConnOptions) -> io::Result<Self> {
+        let platform = Hosted::new(control()?);
+        let connector = Connector::start(platform.clone(), to, options, None)
+            .map_err(|e| refused(platform.explain(e), to))?;
+        let ring = connector.ring().map(|ring| ring.mem().clone()).ok_or(io::ErrorKind::NotConnected)?;
+        let (local, remote) = (connector.local(), connector.remote());
+        let connecting = Connecting { platform, connector: Some(connector) };
+        let (link, options) = (OnceLock::new(), Options::default());
+        Ok(Self { options, link, connecting: Mutex::new(connecting), ring, local, remote })
+    }
+
+    /// The socket of an accepted connection.
+    pub(crate) fn accepted(platform: Hosted, established: Established<Hosted>) -> Self {
+        let (local, remote) = (established.conn.local(), established.conn.remote());
+        let ring = established.conn.ring().mem().clone();
+        let link = OnceLock::from(Link::new(platform.clone(), established));
+        let connecting = Mutex::new(Connecting { platform, connector: None });
+        Self { options: Options::default(), link, connecting, ring, local, remote }
+    }
+
+    /// The connection, where there is one yet.
+    #[inline]
+    fn link(&self) -> io::Result<&Link> {
+        if let Some(link) = self.link.get() {
+            return Ok(link);
+        }
+        if self.options.nonblocking() {
+            self.progress()?;
+        } else {
+            self.await_link(Deadline::after(Some(CONNECT_TIMEOUT)))?;
+        }
+        self.link.get().ok_or_else(|| io::ErrorKind::NotConnected.into())
+    }
+
+    /// Looks whether the answer has come. `WouldBlock` while it has not; the error of a failed attempt once, then `NotConnected`.
+    fn progress(&self) -> io::Result<()> {
+        let mut connecting = lock(&self.connecting);
+        if self.link.get().is_some() {
+            return Ok(());
+        }
+        let Some(connector) = &mut connecting.connector else { return Err(io::ErrorKind::NotConnected.into()) };
+        match connector.progress() {
+            Ok(established) => {
+                let platform = connecting.platform.clone();
+                connecting.connector = None;
+                self.ring.unblock();
+                let link = Link::new(platform, established);
+                if self.options.nonblocking() {
+                    link.watch();
+                }
+                // Nobody else sets it: `connecting` is locked.
+                let _ = self.link.set(link);
+                Ok(())
+            }
+            Err(Errno::AGAIN) => Err(io::ErrorKind::WouldBlock.into()),
+            Err(errno) => {
+                connecting.connector = None;
+                self.ring.unblock();
+                self.ring.light();
+                Err(refused(connecting.platform.explain(errno), self.remote))
+            }
+        }
+    }
+
+    fn await_link(&self, deadline: Deadline) -> io::Result<()> {
+        loop {
+            match self.progress() {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                outcome => return outcome,
+            }
+            let mut connecting = lock(&self.connecting);
+            let Some(connector) = &mut connecting.connector else { continue };
+            let requested = connector.requested();
+            let word = connector.before_sleep(event::SLEEPS);
+            drop(connecting);
+            if let Some(value) = word {
+                let until = if requested { deadline } else { deadline.at_most(RETRY) };
+                match sleep(self.ring.mem.word(Word::Event), value, until) {
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => deadline.left().map(drop)?,
+                    outcome => outcome?,
+                }
+            }
+        }
+    }
+
+    pub(crate) fn recv(&self, slices: &mut [IoSliceMut<'_>], flags: Flags) -> io::Result<Received> {
+        self.link()?.recv(&mut Scatter::new(slices), &self.options, flags)
+    }
+
+    pub(crate) fn send(&self, slices: &[IoSlice<'_>], flags: Flags) -> io::Result<usize> {
+        self.link()?.send(&mut Gather::new(slices), &self.options, flags)
+    }
+
+    /// The error that waits, if any; an attempt to connect that is over ends with it.
+    pub(crate) fn take_error(&self) -> io::Result<Option<io::Error>> {
+        if let Some(link) = self.link.get() {
+            return Ok(link.take_error());
+        }
+        match self.progress() {
+            Ok(()) => Ok(None),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
+            Err(error) if error.kind() == io::ErrorKind::NotConnected => Ok(None),
+            Err(error) => Ok(Some(error)),
+        }
+    }
+
+    pub(crate) fn set_nonblocking(&self, on: bool) {
+        self.options.set_nonblocking(on);
+        // Whoever does not wait in calls waits in poll.
+        if let Some(link) = self.link.get().filter(|_| on) {
+            link.watch();
+        }
+    }
+
+    pub(crate) fn shutdown(&self, how: Shutdown) -> io::Result<()> {
+        let link = self.link()?;
+        if how != Shutdown::Write {
+            link.shutdown_read();
+        }
+        if how == Shutdown::Read { Ok(()) } else { link.shutdown_write() }
+    }
+
+    pub(crate) fn available(&self) -> io::Result<usize> {
+        Ok(self.link()?.available())
+    }
+
+    pub(crate) fn message_max(&self) -> io::Result<usize> {
+        Ok(self.link()?.message_max() as usize)
+    }
+
+    /// Makes the drop of the last clone a reset.
+    pub(crate) fn abort(&self) {
+        if let Some(link) = self.link.get() {
+            link.abort();
+        }
+    }
+
+    pub(crate) fn local(&self) -> Addr {
+        self.local
+    }
+
+    /// The peer's address; an error where there never was a connection.
+    pub(crate) fn peer(&self) -> io::Result<Addr> {
+        if self.link.get().is_none() {
+            self.progress().map_err(|_| io::Error::from(io::ErrorKind::NotConnected))?;
+        }
+        Ok(self.remote)
+    }
+
+    /// The descriptor that polls as the socket does.
+    pub(crate) fn face(&self) -> BorrowedFd<'_> {
+        if self.link.get().is_none() {
+            // While it connects, the ring's own face is shown; it is the same descriptor as the connection's.
+            let _ = self.progress();
+        }
+        match self.link.get() {
+            Some(link) => link.face(),
+            None => self.ring.face().as_fd(),
+        }
+    }
+}
+
+/// What a user is told of a refusal without a sentence of the daemon's.
+fn refused(error: io::Error, to: Addr) -> io::Error {
+    let said = error.raw_os_error();
+    match said {
+        Some(libc::ECONNREFUSED) => crate::error::with_reason(libc::ECONNREFUSED, &format!("nobody listens at {to}")),
+        Some(libc::ESRCH) => {
+            crate::error::with_reason(libc::ECONNREFUSED, &format!("there is no domain {}: see `v4v stat`", to.domain))
+        }
+        Some(libc::EPROTOTYPE) => {
+            crate::error::with_reason(libc::EPROTOTYPE, &format!("{to} listens with another socket type"))
+        }
+        Some(libc::EPROTONOSUPPORT) => {
+            crate::error::with_reason(libc::EPROTONOSUPPORT, &format!("{to} speaks another version of the stream protocol"))
+        }
+        _ => error,
+    }
+}
+
+fn timed_out(to: Addr) -> io::Error {
+    crate::error::with_reason(libc::ETIMEDOUT, &format!("{to} has not answered: its backlog is full"))
+}
