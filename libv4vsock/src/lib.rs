@@ -36,6 +36,8 @@ mod options;
 mod seqpacket;
 pub mod stat;
 mod stream;
+#[cfg(feature = "tokio")]
+pub mod tokio;
 
 pub use addr::{ParseAddrError, ToV4vAddr, V4vAddr};
 pub use backend::{BACKEND_VAR, Backend, backend, local_domain};

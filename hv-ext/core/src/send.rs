@@ -120,11 +120,10 @@ impl<H: Host> Hypervisor<H> {
     /// Copies the buffers' descriptions; those that the caller did not give stay empty.
     fn fetch_iovs(&self, caller: DomId, handle: u64, count: u32) -> Result<Payload, Errno> {
         let mut raw = [[0; Iov::SIZE]; MAX_IOV as usize];
-        if let Some(given) = raw
-            .as_flattened_mut()
-            .get_mut(..(count as usize).saturating_mul(Iov::SIZE))
-        {
-            self.host.copy_from_caller(caller, handle, given)?;
+        let given = (count as usize).saturating_mul(Iov::SIZE);
+        match raw.as_flattened_mut().get_mut(..given) {
+            Some(given) if count > 0 => self.host.copy_from_caller(caller, handle, given)?,
+            _ => {}
         }
         Ok(Payload {
             iovs: raw.map(|b| Iov::decode(&b)),

@@ -40,9 +40,6 @@ impl Link {
         Self { platform, conn, tx: Mutex::new(tx), rx: Mutex::new(rx), polled: AtomicBool::new(false) }
     }
 
-    pub(crate) fn conn(&self) -> &Conn<Hosted> {
-        &self.conn
-    }
 
     fn ring(&self) -> &HostedRing {
         self.conn.ring().mem()

@@ -78,6 +78,8 @@ pub struct Pair {
     pub on: On,
     /// The side that kills its own process.
     pub dies: Option<Role>,
+    /// Whether it needs descriptors that take the kernel's socket calls; the hosted library's are for waiting only.
+    pub descriptors: bool,
     /// Whether the server must be allowed, and the client forbidden, to bind privileged ports.
     pub privileged: bool,
     server: fn(&mut Side),
@@ -94,13 +96,19 @@ impl Pair {
         server: fn(&mut Side),
         client: fn(&mut Side),
     ) -> Self {
-        Self { name, about, on, dies: None, privileged: false, server, client }
+        Self { name, about, on, dies: None, descriptors: false, privileged: false, server, client }
     }
 
     /// The same with one side that kills its own process.
     #[must_use]
     pub const fn dies(self, role: Role) -> Self {
         Self { dies: Some(role), ..self }
+    }
+
+    /// The same for backends whose descriptors take the kernel's socket calls.
+    #[must_use]
+    pub const fn descriptors(self) -> Self {
+        Self { descriptors: true, ..self }
     }
 
     /// The same in a setting where only the server may bind privileged ports.

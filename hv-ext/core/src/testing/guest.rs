@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::vec::Vec;
 
-use v4v_ring::layout::pages;
+use v4v_ring::layout::{RING_LEN_MAX, pages};
 use v4v_ring::{Addr, Consumer, DomId, RingMem};
 
 use super::{TestHost, TestMem};
@@ -89,7 +89,7 @@ impl Guest {
         reg.extend_from_slice(&pad.to_le_bytes());
         reg.extend_from_slice(&len.to_le_bytes());
         self.poke(Self::STRUCT, &reg);
-        let frames: Vec<u8> = (0..u64::from(pages(len).min(4096)))
+        let frames: Vec<u8> = (0..u64::from(pages(len.min(RING_LEN_MAX)).min(4096)))
             .flat_map(|i| (gfn + i).to_le_bytes())
             .collect();
         self.poke(Self::GFNS, &frames);

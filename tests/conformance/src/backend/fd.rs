@@ -1,9 +1,9 @@
 //! Sockets that are descriptors of the kernel: what TCP, UDP and AF_UNIX share.
 
-use super::{Connection, Datagram, Kind, Listener, Message, Socket, Timed};
+use super::{Connection, Datagram, Listener, Message, Socket, Timed};
 use crate::sys::{fionread, uninit};
-use libc::{MSG_NOSIGNAL, MSG_PEEK, MSG_TRUNC, MSG_WAITALL};
-use socket2::{SockAddr, Socket as Raw, Type};
+use libc::{MSG_NOSIGNAL, MSG_PEEK, MSG_TRUNC};
+use socket2::{SockAddr, Socket as Raw};
 use std::io::{self, IoSlice, IoSliceMut, Read};
 use std::net::Shutdown;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -54,10 +54,6 @@ impl Socket for FdSocket {
     fn set_nonblocking(&self, on: bool) -> io::Result<()> {
         self.raw.set_nonblocking(on)
     }
-
-    fn take_error(&self) -> io::Result<Option<io::Error>> {
-        self.raw.take_error()
-    }
 }
 
 impl Listener for FdSocket {
@@ -72,25 +68,8 @@ impl Timed for FdSocket {
         self.raw.set_read_timeout(timeout)
     }
 
-    fn read_timeout(&self) -> io::Result<Option<Duration>> {
-        self.raw.read_timeout()
-    }
-
     fn set_write_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
         self.raw.set_write_timeout(timeout)
-    }
-
-    fn write_timeout(&self) -> io::Result<Option<Duration>> {
-        self.raw.write_timeout()
-    }
-
-    fn kind(&self) -> io::Result<Kind> {
-        match self.raw.r#type()? {
-            Type::STREAM => Ok(Kind::Stream),
-            Type::SEQPACKET => Ok(Kind::Packet),
-            Type::DGRAM => Ok(Kind::Datagram),
-            other => Err(io::Error::other(format!("SO_TYPE is {other:?}"))),
-        }
     }
 
     fn available(&self) -> io::Result<usize> {
@@ -105,10 +84,6 @@ impl Connection for FdSocket {
 
     fn read_vectored(&self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
         (&self.raw).read_vectored(bufs)
-    }
-
-    fn read_full(&self, buf: &mut [u8]) -> io::Result<usize> {
-        self.raw.recv_with_flags(uninit(buf), MSG_WAITALL)
     }
 
     fn peek(&self, buf: &mut [u8]) -> io::Result<usize> {
@@ -141,20 +116,20 @@ impl Connection for FdSocket {
         Ok(Box::new(Self { raw: self.raw.try_clone()?, texts: self.texts }))
     }
 
-    fn set_linger(&self, time: Option<Duration>) -> io::Result<()> {
-        self.raw.set_linger(time)
+    fn read_timeout(&self) -> io::Result<Option<Duration>> {
+        self.raw.read_timeout()
     }
 
-    fn linger(&self) -> io::Result<Option<Duration>> {
-        self.raw.linger()
+    fn write_timeout(&self) -> io::Result<Option<Duration>> {
+        self.raw.write_timeout()
     }
 
-    fn recv_buffer(&self) -> io::Result<usize> {
-        self.raw.recv_buffer_size()
+    fn take_error(&self) -> io::Result<Option<io::Error>> {
+        self.raw.take_error()
     }
 
-    fn send_buffer(&self) -> io::Result<usize> {
-        self.raw.send_buffer_size()
+    fn abort(self: Box<Self>) -> io::Result<()> {
+        self.raw.set_linger(Some(Duration::ZERO))
     }
 }
 

@@ -29,7 +29,7 @@ fn loopback(port: u32) -> io::Result<SockAddr> {
 fn stream_socket(kind: Kind) -> io::Result<Socket> {
     match kind {
         Kind::Stream => Socket::new(Domain::IPV4, Type::STREAM, None),
-        Kind::Packet | Kind::Datagram => Err(io::ErrorKind::Unsupported.into()),
+        Kind::Packet => Err(io::ErrorKind::Unsupported.into()),
     }
 }
 
@@ -56,6 +56,13 @@ impl Backend for Inet {
 
     fn connect(&self, kind: Kind, addr: &str) -> io::Result<Box<dyn Connection>> {
         let raw = stream_socket(kind)?;
+        raw.connect(&parse(addr)?)?;
+        Ok(Box::new(FdSocket { raw, texts: TEXTS }))
+    }
+
+    fn connect_sized(&self, addr: &str, receive_buffer: usize) -> io::Result<Box<dyn Connection>> {
+        let raw = stream_socket(Kind::Stream)?;
+        raw.set_recv_buffer_size(receive_buffer)?;
         raw.connect(&parse(addr)?)?;
         Ok(Box::new(FdSocket { raw, texts: TEXTS }))
     }

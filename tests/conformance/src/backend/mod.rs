@@ -18,15 +18,13 @@ pub use unix::Unix;
 #[cfg(feature = "v4v")]
 pub use v4v::V4v;
 
-/// The type of a socket (`SO_TYPE`).
+/// The type of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// `SOCK_STREAM`.
     Stream,
-    /// `SOCK_SEQPACKET`: a connection that keeps message boundaries.
+    /// `SOCK_SEQPACKET`: it keeps message boundaries.
     Packet,
-    /// `SOCK_DGRAM`.
-    Datagram,
 }
 
 /// How a connection ends for the survivor when the peer's process is killed with nothing left unread.
@@ -57,6 +55,11 @@ pub trait Backend: Sync {
     /// What happens to the survivor of a killed process.
     fn killed_peer(&self) -> Ending;
 
+    /// Whether its sockets' descriptors take the kernel's socket calls, rather than only poll and epoll.
+    fn descriptors_are_sockets(&self) -> bool {
+        true
+    }
+
     /// A listener at `port` (0: a free one) for connections of `kind`.
     ///
     /// # Errors
@@ -68,6 +71,12 @@ pub trait Backend: Sync {
     /// # Errors
     /// Those of `connect(2)`.
     fn connect(&self, kind: Kind, addr: &str) -> io::Result<Box<dyn Connection>>;
+
+    /// Connects a stream that holds about `receive_buffer` bytes for its reader (`SO_RCVBUF`).
+    ///
+    /// # Errors
+    /// Those of `setsockopt(2)` and `connect(2)`.
+    fn connect_sized(&self, addr: &str, receive_buffer: usize) -> io::Result<Box<dyn Connection>>;
 
     /// Begins to connect a stream in non-blocking mode: it is connected when it polls writable without an error.
     ///
@@ -106,12 +115,6 @@ pub trait Socket: AsFd + Send + Sync {
     /// # Errors
     /// Those of `fcntl(2)`.
     fn set_nonblocking(&self, on: bool) -> io::Result<()>;
-
-    /// `SO_ERROR`: takes the error that waits.
-    ///
-    /// # Errors
-    /// Those of `getsockopt(2)`.
-    fn take_error(&self) -> io::Result<Option<io::Error>>;
 }
 
 /// Waits for incoming connections.
@@ -131,31 +134,13 @@ pub trait Timed: Socket {
     /// Those of `setsockopt(2)`.
     fn set_read_timeout(&self, timeout: Option<Duration>) -> io::Result<()>;
 
-    /// `SO_RCVTIMEO`.
-    ///
-    /// # Errors
-    /// Those of `getsockopt(2)`.
-    fn read_timeout(&self) -> io::Result<Option<Duration>>;
-
     /// `SO_SNDTIMEO`.
     ///
     /// # Errors
     /// Those of `setsockopt(2)`.
     fn set_write_timeout(&self, timeout: Option<Duration>) -> io::Result<()>;
 
-    /// `SO_SNDTIMEO`.
-    ///
-    /// # Errors
-    /// Those of `getsockopt(2)`.
-    fn write_timeout(&self) -> io::Result<Option<Duration>>;
-
-    /// `SO_TYPE`.
-    ///
-    /// # Errors
-    /// Those of `getsockopt(2)`.
-    fn kind(&self) -> io::Result<Kind>;
-
-    /// `FIONREAD`: bytes that can be read now.
+    /// `FIONREAD`: bytes that can be read now; of packets and datagrams, those of the next one.
     ///
     /// # Errors
     /// Those of `ioctl(2)`.
@@ -175,12 +160,6 @@ pub trait Connection: Timed {
     /// # Errors
     /// Its.
     fn read_vectored(&self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize>;
-
-    /// `recv(2)` with `MSG_WAITALL`: waits until `buf` is full, the stream ends, or fails; the bytes read.
-    ///
-    /// # Errors
-    /// Those of `recv(2)`, where nothing was read.
-    fn read_full(&self, buf: &mut [u8]) -> io::Result<usize>;
 
     /// `recv(2)` with `MSG_PEEK`.
     ///
@@ -224,29 +203,29 @@ pub trait Connection: Timed {
     /// Its.
     fn try_clone(&self) -> io::Result<Box<dyn Connection>>;
 
-    /// `SO_LINGER`.
+    /// `SO_RCVTIMEO`.
+    ///
+    /// # Errors
+    /// Those of `getsockopt(2)`.
+    fn read_timeout(&self) -> io::Result<Option<Duration>>;
+
+    /// `SO_SNDTIMEO`.
+    ///
+    /// # Errors
+    /// Those of `getsockopt(2)`.
+    fn write_timeout(&self) -> io::Result<Option<Duration>>;
+
+    /// `SO_ERROR`: takes the error that waits.
+    ///
+    /// # Errors
+    /// Those of `getsockopt(2)`.
+    fn take_error(&self) -> io::Result<Option<io::Error>>;
+
+    /// Closes with `SO_LINGER` at time 0: a reset.
     ///
     /// # Errors
     /// Those of `setsockopt(2)`.
-    fn set_linger(&self, time: Option<Duration>) -> io::Result<()>;
-
-    /// `SO_LINGER`.
-    ///
-    /// # Errors
-    /// Those of `getsockopt(2)`.
-    fn linger(&self) -> io::Result<Option<Duration>>;
-
-    /// `SO_RCVBUF`: bytes that wait for the reader at most.
-    ///
-    /// # Errors
-    /// Those of `getsockopt(2)`.
-    fn recv_buffer(&self) -> io::Result<usize>;
-
-    /// `SO_SNDBUF`.
-    ///
-    /// # Errors
-    /// Those of `getsockopt(2)`.
-    fn send_buffer(&self) -> io::Result<usize>;
+    fn abort(self: Box<Self>) -> io::Result<()>;
 }
 
 /// A datagram socket.

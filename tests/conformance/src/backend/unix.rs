@@ -25,12 +25,10 @@ fn port(addr: &str) -> Option<u32> {
 }
 
 fn socket(kind: Kind) -> io::Result<Socket> {
-    let kind = match kind {
-        Kind::Stream => Type::STREAM,
-        Kind::Packet => Type::SEQPACKET,
-        Kind::Datagram => Type::DGRAM,
-    };
-    Socket::new(Domain::UNIX, kind, None)
+    match kind {
+        Kind::Stream => Socket::new(Domain::UNIX, Type::STREAM, None),
+        Kind::Packet => Socket::new(Domain::UNIX, Type::SEQPACKET, None),
+    }
 }
 
 fn wrap(raw: Socket) -> Box<FdSocket> {
@@ -54,18 +52,16 @@ impl Unix {
     }
 
     /// Binds to `port`, or to the first free one.
-    fn bind(&self, kind: Kind, port: u32) -> io::Result<Socket> {
+    fn bind(&self, raw: &Socket, port: u32) -> io::Result<()> {
         static NEXT: AtomicU32 = AtomicU32::new(FIRST_FREE);
-        let raw = socket(kind)?;
         if port != 0 {
-            raw.bind(&SockAddr::unix(self.path(port))?)?;
-            return Ok(raw);
+            return raw.bind(&SockAddr::unix(self.path(port))?);
         }
         loop {
             let port = NEXT.fetch_add(1, Ordering::Relaxed);
             match raw.bind(&SockAddr::unix(self.path(port))?) {
                 Err(error) if error.kind() == io::ErrorKind::AddrInUse => {}
-                result => return result.map(|()| raw),
+                result => return result,
             }
         }
     }
@@ -91,13 +87,21 @@ impl Backend for Unix {
 
     fn listen(&self, kind: Kind, port: u32, backlog: u32) -> io::Result<Box<dyn Listener>> {
         self.remove_stale(kind, port)?;
-        let raw = self.bind(kind, port)?;
+        let raw = socket(kind)?;
+        self.bind(&raw, port)?;
         raw.listen(i32::try_from(backlog).unwrap_or(i32::MAX))?;
         Ok(wrap(raw))
     }
 
     fn connect(&self, kind: Kind, addr: &str) -> io::Result<Box<dyn Connection>> {
         let raw = socket(kind)?;
+        raw.connect(&parse(addr)?)?;
+        Ok(wrap(raw))
+    }
+
+    fn connect_sized(&self, addr: &str, receive_buffer: usize) -> io::Result<Box<dyn Connection>> {
+        let raw = socket(Kind::Stream)?;
+        raw.set_recv_buffer_size(receive_buffer)?;
         raw.connect(&parse(addr)?)?;
         Ok(wrap(raw))
     }
@@ -110,6 +114,8 @@ impl Backend for Unix {
     }
 
     fn datagram(&self, port: u32) -> io::Result<Box<dyn Datagram>> {
-        Ok(wrap(self.bind(Kind::Datagram, port)?))
+        let raw = Socket::new(Domain::UNIX, Type::DGRAM, None)?;
+        self.bind(&raw, port)?;
+        Ok(wrap(raw))
     }
 }
