@@ -47,7 +47,8 @@ impl V4vStream {
     /// Outside of a tokio runtime with I/O; the system's.
     pub fn from_std(stream: crate::V4vStream) -> io::Result<Self> {
         stream.set_nonblocking(true)?;
-        AsyncFd::register(stream).map(Self)
+        // SAFETY: a stream's descriptor is the same for its whole life, and closed with it.
+        Ok(Self(unsafe { AsyncFd::register(stream) }?))
     }
 
     /// The own address.
@@ -75,7 +76,8 @@ impl V4vListener {
     pub fn bind(port: u32) -> io::Result<Self> {
         let listener = crate::V4vListener::bind(port)?;
         listener.set_nonblocking(true)?;
-        AsyncFd::register_with_interest(listener, Interest::READABLE).map(Self)
+        // SAFETY: a listener's descriptor is the same for its whole life, and closed with it.
+        Ok(Self(unsafe { AsyncFd::register_with_interest(listener, Interest::READABLE) }?))
     }
 
     /// The next connection and its peer's address.
