@@ -24,5 +24,6 @@ pub mod wire;
 pub use client::{Client, Streamed};
 pub use plan::{Pace, Plan};
 pub use server::serve;
+pub(crate) use sweep::one_way;
 pub use sweep::{Lane, Ping, client, sweep};
 pub use wire::MAX_MESSAGE;

@@ -55,9 +55,23 @@ pub struct Established<P: Platform> {
 }
 
 impl<P: Platform> Conn<P> {
-    pub(crate) fn new(ring: OwnRing<P>, kind: SocketKind, local: Addr, remote: Addr, peer_ring: Addr) -> Self {
+    pub(crate) fn new(
+        ring: OwnRing<P>,
+        kind: SocketKind,
+        local: Addr,
+        remote: Addr,
+        peer_ring: Addr,
+    ) -> Self {
         let (flags, error) = (AtomicU32::new(0), AtomicI32::new(0));
-        Self { ring, kind, local, remote, peer_ring, flags, error }
+        Self {
+            ring,
+            kind,
+            local,
+            remote,
+            peer_ring,
+            flags,
+            error,
+        }
     }
 
     /// The own address.
@@ -96,7 +110,9 @@ impl<P: Platform> Conn<P> {
         if self.error.load(Ordering::Acquire) == 0 {
             return None;
         }
-        Some(self.error.swap(0, Ordering::AcqRel)).filter(|e| *e != 0).map(Errno)
+        Some(self.error.swap(0, Ordering::AcqRel))
+            .filter(|e| *e != 0)
+            .map(Errno)
     }
 
     /// Whether an error waits.
@@ -167,7 +183,9 @@ impl<P: Platform> Conn<P> {
         let mem = self.ring.mem();
         let len = mem.data_len();
         let mut at = sanitize_rx(mem.load(Word::Rx), len);
-        let Some(end) = check_tx(mem.load(Word::Tx), len) else { return false };
+        let Some(end) = check_tx(mem.load(Word::Tx), len) else {
+            return false;
+        };
         let mut left = used(at, end, len);
         while left > 0 {
             let mut raw = [0; MESSAGE_HEADER as usize];
@@ -176,7 +194,11 @@ impl<P: Platform> Conn<P> {
             if header.kind == kind::FIN {
                 return true;
             }
-            let Some(payload) = header.len.checked_sub(MESSAGE_HEADER).filter(|_| header.len <= left) else {
+            let Some(payload) = header
+                .len
+                .checked_sub(MESSAGE_HEADER)
+                .filter(|_| header.len <= left)
+            else {
                 return false;
             };
             let step = footprint(payload);

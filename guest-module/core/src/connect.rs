@@ -24,7 +24,11 @@ pub struct ConnOptions {
 
 impl ConnOptions {
     pub(crate) fn check(self) -> Result<(), Errno> {
-        if self.kind.connects() && conn_ring_ok(self.ring_len) { Ok(()) } else { Err(Errno::INVAL) }
+        if self.kind.connects() && conn_ring_ok(self.ring_len) {
+            Ok(())
+        } else {
+            Err(Errno::INVAL)
+        }
     }
 }
 
@@ -59,7 +63,15 @@ impl<P: Platform> Connector<P> {
         let ring = OwnRing::register_private(platform, to.domain, options.ring_len, Some(to.port))?;
         let local = Addr::new(domain, port.unwrap_or(unbound_port(ring.id().port)));
         let (consumer, kind) = (Consumer::new(), options.kind);
-        let mut this = Self { ring: Some(ring), consumer, to, local, kind, cookie, requested: false };
+        let mut this = Self {
+            ring: Some(ring),
+            consumer,
+            to,
+            local,
+            kind,
+            cookie,
+            requested: false,
+        };
         this.request()?;
         Ok(this)
     }
@@ -81,7 +93,9 @@ impl<P: Platform> Connector<P> {
 
     /// Sends the request unless that was done. A listener's ring without room is not an error.
     fn request(&mut self) -> Result<(), Errno> {
-        let Some(ring) = self.ring.as_ref().filter(|_| !self.requested) else { return Ok(()) };
+        let Some(ring) = self.ring.as_ref().filter(|_| !self.requested) else {
+            return Ok(());
+        };
         let request = Request {
             version: VERSION,
             least: VERSION_LEAST,
@@ -91,7 +105,10 @@ impl<P: Platform> Connector<P> {
             ring_len: ring.mem().data_len(),
             cookie: self.cookie,
         };
-        match ring.platform().send_message(ring.id().port, self.to, kind::REQUEST, &[&request.encode()]) {
+        match ring
+            .platform()
+            .send_message(ring.id().port, self.to, kind::REQUEST, &[&request.encode()])
+        {
             Ok(()) => self.requested = true,
             Err(Errno::AGAIN) => {}
             Err(e) => return Err(e),
@@ -137,7 +154,9 @@ impl<P: Platform> Connector<P> {
     fn accepted(&mut self, message: &Message) -> Result<Established<P>, Errno> {
         let ring = self.ring.as_ref().ok_or(Errno::CONNABORTED)?;
         let accept = body::<P, { Accept::SIZE }>(ring, message).and_then(|b| Accept::decode(&b));
-        let accept = accept.filter(|a| a.plausible() && a.cookie == self.cookie).ok_or(Errno::CONNRESET)?;
+        let accept = accept
+            .filter(|a| a.plausible() && a.cookie == self.cookie)
+            .ok_or(Errno::CONNRESET)?;
         let peer_ring = Addr::new(self.to.domain, accept.ring);
         if message.source != peer_ring {
             return Err(Errno::CONNRESET);
@@ -147,16 +166,27 @@ impl<P: Platform> Connector<P> {
         self.consumer.consume(ring.mem(), message);
         let tx = TxHalf::new(tx, self.kind, accept.ring_len);
         let rx = RxHalf::new(self.consumer, ring.mem().data_len());
-        Ok(Established { conn: Conn::new(ring, self.kind, self.local, self.to, peer_ring), tx, rx })
+        Ok(Established {
+            conn: Conn::new(ring, self.kind, self.local, self.to, peer_ring),
+            tx,
+            rx,
+        })
     }
 
     fn rejected(&self, message: &Message) -> Errno {
-        let Some(ring) = &self.ring else { return Errno::CONNABORTED };
+        let Some(ring) = &self.ring else {
+            return Errno::CONNABORTED;
+        };
         let reject = body::<P, { Reject::SIZE }>(ring, message).and_then(|b| Reject::decode(&b));
         match reject {
             Some(r) if r.cookie != self.cookie => Errno::CONNRESET,
-            Some(Reject { reason: reason::VERSION, .. }) => Errno::PROTONOSUPPORT,
-            Some(Reject { reason: reason::TYPE, .. }) => Errno::PROTOTYPE,
+            Some(Reject {
+                reason: reason::VERSION,
+                ..
+            }) => Errno::PROTONOSUPPORT,
+            Some(Reject {
+                reason: reason::TYPE, ..
+            }) => Errno::PROTOTYPE,
             Some(_) => Errno::CONNREFUSED,
             None => Errno::CONNRESET,
         }
@@ -176,7 +206,9 @@ impl<P: Platform> Connector<P> {
 /// connection that can only be read.
 fn join<P: Platform>(ring: &OwnRing<P>, peer: Addr, len: u32) -> Result<Option<P::Tx>, Errno> {
     let platform = ring.platform();
-    let opened = platform.watch(ring.id(), peer.port).and_then(|()| platform.open(ring.id(), peer, len));
+    let opened = platform
+        .watch(ring.id(), peer.port)
+        .and_then(|()| platform.open(ring.id(), peer, len));
     match opened {
         Ok(tx) => Ok(Some(tx)),
         Err(e) if e.is_gone() => Ok(None),

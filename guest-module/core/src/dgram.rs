@@ -43,9 +43,27 @@ impl<P: Platform> Datagram<P> {
     /// # Errors
     /// [`Errno::ADDRINUSE`] where the domain has such a ring, and those of [`Platform::register`].
     pub fn bind(platform: P, port: u32, len: u32) -> Result<(Self, DatagramRx<P>), Errno> {
-        let ring = OwnRing::register(platform, RingId { port, partner: DomId::ANY }, len, None)?;
-        let this = Self { ring, peer: AtomicU64::new(NO_PEER), shut: AtomicU32::new(0) };
-        Ok((this, DatagramRx { consumer: Consumer::new(), platform: PhantomData }))
+        let ring = OwnRing::register(
+            platform,
+            RingId {
+                port,
+                partner: DomId::ANY,
+            },
+            len,
+            None,
+        )?;
+        let this = Self {
+            ring,
+            peer: AtomicU64::new(NO_PEER),
+            shut: AtomicU32::new(0),
+        };
+        Ok((
+            this,
+            DatagramRx {
+                consumer: Consumer::new(),
+                platform: PhantomData,
+            },
+        ))
     }
 
     /// The own address.
@@ -61,7 +79,11 @@ impl<P: Platform> Datagram<P> {
     /// The peer of a connected socket.
     pub fn peer(&self) -> Option<Addr> {
         let raw = self.peer.load(Ordering::Acquire);
-        if raw == NO_PEER { None } else { Some(Addr::decode(raw.to_le_bytes()).0) }
+        if raw == NO_PEER {
+            None
+        } else {
+            Some(Addr::decode(raw.to_le_bytes()).0)
+        }
     }
 
     /// Sets the peer: where `send` goes, and whom alone `recv` hears; `None` takes it back.
@@ -88,9 +110,14 @@ impl<P: Platform> Datagram<P> {
         check(to)?;
         let mut len = 0_usize;
         for part in parts {
-            len = len.checked_add(part.len()).filter(|n| *n <= DATAGRAM_MAX as usize).ok_or(Errno::MSGSIZE)?;
+            len = len
+                .checked_add(part.len())
+                .filter(|n| *n <= DATAGRAM_MAX as usize)
+                .ok_or(Errno::MSGSIZE)?;
         }
-        self.ring.platform().send_message(self.ring.id().port, to, kind::DGRAM, parts)?;
+        self.ring
+            .platform()
+            .send_message(self.ring.id().port, to, kind::DGRAM, parts)?;
         Ok(len)
     }
 
@@ -129,7 +156,11 @@ impl<P: Platform> DatagramRx<P> {
         let mem = socket.ring.mem();
         let Some(message) = self.front(socket) else {
             let shut = socket.read_shut() && self.consumer.has_message(mem) != Ok(true);
-            return if shut { Ok((Received::EOF, socket.local())) } else { Err(Errno::AGAIN) };
+            return if shut {
+                Ok((Received::EOF, socket.local()))
+            } else {
+                Err(Errno::AGAIN)
+            };
         };
         let want = u32::try_from(max).unwrap_or(u32::MAX);
         let bytes = message.copy(mem, 0, want, sink)? as usize;
@@ -137,7 +168,14 @@ impl<P: Platform> DatagramRx<P> {
             self.consumer.consume(mem, &message);
             self.give_back(socket);
         }
-        Ok((Received { bytes, full: message.len as usize, end: true }, message.source))
+        Ok((
+            Received {
+                bytes,
+                full: message.len as usize,
+                end: true,
+            },
+            message.source,
+        ))
     }
 
     /// The first datagram for this socket, behind at most so many strangers'.
@@ -145,7 +183,9 @@ impl<P: Platform> DatagramRx<P> {
         let peer = socket.peer();
         let mut found = None;
         for _ in 0..STRANGERS_PER_CALL {
-            let Ok(Some(message)) = self.consumer.peek(socket.ring.mem()) else { break };
+            let Ok(Some(message)) = self.consumer.peek(socket.ring.mem()) else {
+                break;
+            };
             if message.kind == kind::DGRAM && peer.is_none_or(|p| p == message.source) {
                 found = Some(message);
                 break;
@@ -178,7 +218,13 @@ impl<P: Platform> DatagramRx<P> {
         let shut = socket.shut.load(Ordering::Acquire);
         let (read_shut, both) = (shut & READ_SHUT != 0, shut == READ_SHUT | WRITE_SHUT);
         let input = self.front(socket).is_some() || read_shut;
-        PollState { input, output: true, rdhup: read_shut, hup: both, err: false }
+        PollState {
+            input,
+            output: true,
+            rdhup: read_shut,
+            hup: both,
+            err: false,
+        }
     }
 
     /// Before waiting for a datagram: gives read ring back, arms the event word and looks once more. `None`: do not wait.

@@ -88,7 +88,10 @@ impl Errno {
     /// Whether it says that a remote ring, or its domain, does not exist any more.
     #[must_use]
     pub const fn is_gone(self) -> bool {
-        matches!(self, Self::CONNRESET | Self::CONNREFUSED | Self::NOTCONN | Self::PIPE | Self::SRCH | Self::NOENT)
+        matches!(
+            self,
+            Self::CONNRESET | Self::CONNREFUSED | Self::NOTCONN | Self::PIPE | Self::SRCH | Self::NOENT
+        )
     }
 }
 

@@ -255,5 +255,9 @@ const fn ring_plausible(port: u32, len: u32) -> bool {
 #[must_use]
 pub const fn common_version(highest: u16, least: u16) -> Option<u16> {
     let version = if highest < VERSION { highest } else { VERSION };
-    if version >= least && version >= VERSION_LEAST { Some(version) } else { None }
+    if version >= least && version >= VERSION_LEAST {
+        Some(version)
+    } else {
+        None
+    }
 }

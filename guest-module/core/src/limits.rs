@@ -58,7 +58,11 @@ pub const fn packet_max(len: u32) -> u32 {
 #[must_use]
 pub const fn chunk_max(len: u32) -> u32 {
     let quarter = (len / 4).saturating_sub(MESSAGE_HEADER);
-    if quarter < STREAM_CHUNK { quarter } else { STREAM_CHUNK }
+    if quarter < STREAM_CHUNK {
+        quarter
+    } else {
+        STREAM_CHUNK
+    }
 }
 
 /// Whether a ring of `len` data bytes may carry a connection.

@@ -6,7 +6,9 @@
 use crate::conn::{Conn, Established};
 use crate::connect::{ConnOptions, body};
 use crate::errno::Errno;
-use crate::frame::{Accept, Reject, Request, SocketKind, VERSION, VERSION_LEAST, common_version, kind, reason};
+use crate::frame::{
+    Accept, Reject, Request, SocketKind, VERSION, VERSION_LEAST, common_version, kind, reason,
+};
 use crate::limits::{BACKLOG_MAX, LISTEN_RING, REQUESTS_PER_CALL};
 use crate::platform::{Platform, RingId, Transmit};
 use crate::poll::PollState;
@@ -34,8 +36,22 @@ impl<P: Platform> Listener<P> {
     /// [`Errno::ADDRINUSE`] where the domain has such a ring, [`Errno::INVAL`], and those of [`Platform::register`].
     pub fn listen(platform: P, port: u32, backlog: usize, options: ConnOptions) -> Result<Self, Errno> {
         options.check()?;
-        let ring = OwnRing::register(platform, RingId { port, partner: DomId::ANY }, LISTEN_RING, None)?;
-        let mut this = Self { ring, consumer: Consumer::new(), queue: VecDeque::new(), backlog: 1, options };
+        let ring = OwnRing::register(
+            platform,
+            RingId {
+                port,
+                partner: DomId::ANY,
+            },
+            LISTEN_RING,
+            None,
+        )?;
+        let mut this = Self {
+            ring,
+            consumer: Consumer::new(),
+            queue: VecDeque::new(),
+            backlog: 1,
+            options,
+        };
         this.set_backlog(backlog);
         Ok(this)
     }
@@ -50,7 +66,10 @@ impl<P: Platform> Listener<P> {
     /// # Errors
     /// [`Errno::INVAL`].
     pub fn set_ring_len(&mut self, ring_len: u32) -> Result<(), Errno> {
-        let options = ConnOptions { ring_len, ..self.options };
+        let options = ConnOptions {
+            ring_len,
+            ..self.options
+        };
         options.check()?;
         self.options = options;
         Ok(())
@@ -76,7 +95,9 @@ impl<P: Platform> Listener<P> {
     pub fn service(&mut self) -> bool {
         let mut handled = 0;
         while handled < REQUESTS_PER_CALL && self.queue.len() < self.backlog {
-            let Ok(Some(message)) = self.consumer.peek(self.ring.mem()) else { break };
+            let Ok(Some(message)) = self.consumer.peek(self.ring.mem()) else {
+                break;
+            };
             self.request(&message);
             self.consumer.consume(self.ring.mem(), &message);
             handled += 1;
@@ -87,7 +108,9 @@ impl<P: Platform> Listener<P> {
 
     /// Makes a connection of one request, or says why not. What is no sound request is dropped: its sender is to blame.
     fn request(&mut self, message: &Message) {
-        let Some((request, from)) = parse(&self.ring, message) else { return };
+        let Some((request, from)) = parse(&self.ring, message) else {
+            return;
+        };
         let outcome = match self.refusal(&request) {
             Some(reason) => Err(reason),
             None => self.connect(&request, from),
@@ -102,7 +125,11 @@ impl<P: Platform> Listener<P> {
         if common_version(request.version, request.least).is_none() {
             return Some(reason::VERSION);
         }
-        if request.kind == self.options.kind as u16 { None } else { Some(reason::TYPE) }
+        if request.kind == self.options.kind as u16 {
+            None
+        } else {
+            Some(reason::TYPE)
+        }
     }
 
     /// The own ring, the way into the connector's, ACCEPT. Whatever fails is taken back.
@@ -114,11 +141,19 @@ impl<P: Platform> Listener<P> {
         let ring = OwnRing::register_private(platform.clone(), from.domain, options.ring_len, watch);
         let ring = ring.map_err(no_resources)?;
         let peer_ring = Addr::new(from.domain, request.ring);
-        let mut tx = platform.open(ring.id(), peer_ring, request.ring_len).map_err(no_resources)?;
+        let mut tx = platform
+            .open(ring.id(), peer_ring, request.ring_len)
+            .map_err(no_resources)?;
         let version = common_version(request.version, request.least).ok_or(reason::VERSION)?;
         let (own, ring_len) = (ring.id().port, ring.mem().data_len());
-        let accept = Accept { version, ring: own, ring_len, cookie: request.cookie };
-        tx.send_control(kind::ACCEPT, &accept.encode()).map_err(no_resources)?;
+        let accept = Accept {
+            version,
+            ring: own,
+            ring_len,
+            cookie: request.cookie,
+        };
+        tx.send_control(kind::ACCEPT, &accept.encode())
+            .map_err(no_resources)?;
         let remote = Addr::new(from.domain, request.port);
         let tx = TxHalf::new(Some(tx), options.kind, request.ring_len);
         let rx = RxHalf::new(Consumer::new(), ring_len);
@@ -150,7 +185,10 @@ impl<P: Platform> Listener<P> {
         if self.queue.is_empty() {
             self.service();
         }
-        PollState { input: !self.queue.is_empty(), ..PollState::default() }
+        PollState {
+            input: !self.queue.is_empty(),
+            ..PollState::default()
+        }
     }
 
     /// Before waiting for requests: arms the ring's event word (`wish` as in [`RxHalf::before_sleep`]) and looks once more.
@@ -159,7 +197,11 @@ impl<P: Platform> Listener<P> {
         let word = wake::want_data(self.ring.mem(), wish);
         // A ring that its owner cannot read stays as it is: the hypervisor alone writes it.
         let more = self.consumer.has_message(self.ring.mem()) == Ok(true);
-        if more && self.queue.len() < self.backlog { None } else { Some(word) }
+        if more && self.queue.len() < self.backlog {
+            None
+        } else {
+            Some(word)
+        }
     }
 }
 
@@ -188,7 +230,14 @@ pub(crate) fn parse<P: Platform>(ring: &OwnRing<P>, message: &Message) -> Option
 
 /// Tells a connector why. Where that cannot be sent, its ring is gone, or it waits until its time is over.
 pub(crate) fn reject<P: Platform>(ring: &OwnRing<P>, request: &Request, from: Addr, reason: u32) {
-    let reject = Reject { version: VERSION, least: VERSION_LEAST, reason, cookie: request.cookie };
+    let reject = Reject {
+        version: VERSION,
+        least: VERSION_LEAST,
+        reason,
+        cookie: request.cookie,
+    };
     let to = Addr::new(from.domain, request.ring);
-    let _ = ring.platform().send_message(ring.id().port, to, kind::REJECT, &[&reject.encode()]);
+    let _ = ring
+        .platform()
+        .send_message(ring.id().port, to, kind::REJECT, &[&reject.encode()]);
 }

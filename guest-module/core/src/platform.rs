@@ -84,7 +84,13 @@ pub trait Transmit {
     /// # Errors
     /// [`Errno::AGAIN`] without room (the payload has not moved), one that [is gone](Errno::is_gone) when the ring is,
     /// [`Errno::MSGSIZE`] where the ring can never take it, the home's [`Errno::FAULT`] where the payload cannot be read.
-    fn send(&mut self, kind: u32, payload: &mut Self::Payload<'_>, len: u32, reserve: u32) -> Result<(), Errno>;
+    fn send(
+        &mut self,
+        kind: u32,
+        payload: &mut Self::Payload<'_>,
+        len: u32,
+        reserve: u32,
+    ) -> Result<(), Errno>;
 
     /// The same for a message of the protocol's own, without reserve.
     ///

@@ -27,7 +27,11 @@ impl PollState {
         const fn bit(on: bool, value: u32) -> u32 {
             if on { value } else { 0 }
         }
-        bit(self.input, 1) | bit(self.output, 4) | bit(self.err, 8) | bit(self.hup, 0x10) | bit(self.rdhup, 0x2000)
+        bit(self.input, 1)
+            | bit(self.output, 4)
+            | bit(self.err, 8)
+            | bit(self.hup, 0x10)
+            | bit(self.rdhup, 0x2000)
     }
 }
 

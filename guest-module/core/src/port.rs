@@ -45,7 +45,9 @@ impl PortTable {
             return Err(Errno::INVAL);
         }
         check(port, privileged)?;
-        let Err(at) = self.taken.binary_search(&port) else { return Err(Errno::ADDRINUSE) };
+        let Err(at) = self.taken.binary_search(&port) else {
+            return Err(Errno::ADDRINUSE);
+        };
         if self.taken.len() >= PORTS_MAX {
             return Err(Errno::NOBUFS);
         }
@@ -60,7 +62,10 @@ impl PortTable {
     /// # Errors
     /// As [`bind`](Self::bind); [`Errno::ADDRINUSE`] only with both ranges crowded.
     pub fn bind_any(&mut self, random: impl Fn() -> u64) -> Result<u32, Errno> {
-        let port = self.free_dynamic(random()).or_else(|| self.free_wide(random)).ok_or(Errno::ADDRINUSE)?;
+        let port = self
+            .free_dynamic(random())
+            .or_else(|| self.free_wide(random))
+            .ok_or(Errno::ADDRINUSE)?;
         self.bind(port, true)?;
         Ok(port)
     }
@@ -93,12 +98,16 @@ impl PortTable {
     fn free_dynamic(&self, random: u64) -> Option<u32> {
         let span = EPHEMERAL_LAST - EPHEMERAL_FIRST + 1;
         let start = (random % u64::from(span)) as u32;
-        (0..span).map(|i| EPHEMERAL_FIRST + (start + i) % span).find(|port| !self.is_taken(*port))
+        (0..span)
+            .map(|i| EPHEMERAL_FIRST + (start + i) % span)
+            .find(|port| !self.is_taken(*port))
     }
 
     fn free_wide(&self, random: impl Fn() -> u64) -> Option<u32> {
         let span = u64::from(RING_PORT_BIT - WIDE_PORT_FIRST);
-        (0..PORT_TRIES).map(|_| WIDE_PORT_FIRST + (random() % span) as u32).find(|port| !self.is_taken(*port))
+        (0..PORT_TRIES)
+            .map(|_| WIDE_PORT_FIRST + (random() % span) as u32)
+            .find(|port| !self.is_taken(*port))
     }
 }
 

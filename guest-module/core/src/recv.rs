@@ -27,7 +27,11 @@ pub struct Received {
 
 impl Received {
     /// End of stream.
-    pub const EOF: Self = Self { bytes: 0, full: 0, end: false };
+    pub const EOF: Self = Self {
+        bytes: 0,
+        full: 0,
+        end: false,
+    };
 
     /// Whether bytes of a packet or datagram did not fit and are lost (`MSG_TRUNC`).
     #[must_use]
@@ -134,7 +138,12 @@ impl Cursor {
 impl<P: Platform> RxHalf<P> {
     pub(crate) fn new(consumer: Consumer, ring_len: u32) -> Self {
         let at = Cursor { consumer, part: None };
-        Self { at, quarter: ring_len / 4, ended: false, platform: PhantomData }
+        Self {
+            at,
+            quarter: ring_len / 4,
+            ended: false,
+            platform: PhantomData,
+        }
     }
 
     /// Receives up to `max` bytes into `sink`: on a stream what is there, of several messages; on a packet socket one packet.
@@ -167,10 +176,15 @@ impl<P: Platform> RxHalf<P> {
                 look.gather(conn, sink, max, |_| ())
             } else {
                 let quarter = self.quarter;
-                self.at.gather(conn, sink, max, |consumer| give_back(conn, consumer, quarter))
+                self.at
+                    .gather(conn, sink, max, |consumer| give_back(conn, consumer, quarter))
             };
             if bytes > 0 {
-                return Ok(Received { bytes, full: bytes, end: false });
+                return Ok(Received {
+                    bytes,
+                    full: bytes,
+                    end: false,
+                });
             }
             if let Err(e) = self.settle(conn, stop) {
                 return nothing(conn, e);
@@ -201,7 +215,11 @@ impl<P: Platform> RxHalf<P> {
                         self.at.consumer.consume(mem, &message);
                         give_back(conn, &mut self.at.consumer, self.quarter);
                     }
-                    return Ok(Received { bytes, full: message.len as usize, end: true });
+                    return Ok(Received {
+                        bytes,
+                        full: message.len as usize,
+                        end: true,
+                    });
                 }
                 Ok((message, _)) => Stop::Control(message),
                 Err(stop) => stop,
@@ -283,12 +301,16 @@ impl<P: Platform> RxHalf<P> {
     /// Bytes that can be read now (`FIONREAD`, `SIOCINQ`): all of a stream's, the first packet's otherwise.
     pub fn available(&mut self, conn: &Conn<P>) -> usize {
         let mem = conn.ring().mem();
-        let Ok(mut left) = self.at.consumer.backlog(mem) else { return 0 };
+        let Ok(mut left) = self.at.consumer.backlog(mem) else {
+            return 0;
+        };
         let mut look = self.at;
         let mut bytes = 0;
         // A peer that keeps writing cannot make this longer than the ring was.
         while left > 0 && !self.ended {
-            let Ok((message, skip)) = look.front(mem) else { break };
+            let Ok((message, skip)) = look.front(mem) else {
+                break;
+            };
             if message.kind != kind::DATA {
                 break;
             }
@@ -324,7 +346,11 @@ fn give_back<P: Platform>(conn: &Conn<P>, consumer: &mut Consumer, quarter: u32)
 /// What a receive says that found no data and no end: it would wait, or the user does not want to.
 #[cold]
 fn nothing<P: Platform>(conn: &Conn<P>, e: Errno) -> Result<Received, Errno> {
-    if e == Errno::AGAIN && conn.has(flag::READ_SHUT) { end(conn) } else { Err(e) }
+    if e == Errno::AGAIN && conn.has(flag::READ_SHUT) {
+        end(conn)
+    } else {
+        Err(e)
+    }
 }
 
 /// What a receive says after the last byte.

@@ -23,18 +23,35 @@ impl<P: Platform> OwnRing<P> {
     /// Those of [`Platform::register`].
     pub fn register(platform: P, id: RingId, len: u32, watch: Option<u32>) -> Result<Self, Errno> {
         let mem = platform.register(id, len, watch)?;
-        let ring = Self { platform, id, mem, registered: AtomicBool::new(true) };
+        let ring = Self {
+            platform,
+            id,
+            mem,
+            registered: AtomicBool::new(true),
+        };
         // A home that maps another length than it was asked for would break every bound that is computed from it.
-        if ring.mem.data_len() == len { Ok(ring) } else { Err(Errno::INVAL) }
+        if ring.mem.data_len() == len {
+            Ok(ring)
+        } else {
+            Err(Errno::INVAL)
+        }
     }
 
     /// Registers a connection's ring under a port that nobody else can guess.
     ///
     /// # Errors
     /// As above; [`Errno::ADDRINUSE`] only where random ports keep colliding.
-    pub fn register_private(platform: P, partner: DomId, len: u32, watch: Option<u32>) -> Result<Self, Errno> {
+    pub fn register_private(
+        platform: P,
+        partner: DomId,
+        len: u32,
+        watch: Option<u32>,
+    ) -> Result<Self, Errno> {
         for _ in 0..PORT_TRIES {
-            let id = RingId { port: private_port(platform.random()), partner };
+            let id = RingId {
+                port: private_port(platform.random()),
+                partner,
+            };
             match Self::register(platform.clone(), id, len, watch) {
                 Err(Errno::ADDRINUSE) => {}
                 outcome => return outcome,

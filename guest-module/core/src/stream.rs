@@ -33,9 +33,17 @@ impl<P: Platform> TxHalf<P> {
     pub(crate) fn new(tx: Option<P::Tx>, kind: SocketKind, len: u32) -> Self {
         let stream = kind == SocketKind::Stream;
         // A writer that woke for every freed slot would send in crumbs. The reader gives back quarters, so an eighth comes.
-        let (message_max, low_water) =
-            if stream { (chunk_max(len), len / 8) } else { (packet_max(len), packet_max(len)) };
-        Self { tx, stream, message_max, low_water }
+        let (message_max, low_water) = if stream {
+            (chunk_max(len), len / 8)
+        } else {
+            (packet_max(len), packet_max(len))
+        };
+        Self {
+            tx,
+            stream,
+            message_max,
+            low_water,
+        }
     }
 
     /// Greatest payload of one packet in bytes; a longer one is [`Errno::MSGSIZE`] on a packet socket.
@@ -50,7 +58,11 @@ impl<P: Platform> TxHalf<P> {
     /// reset, [`Errno::MSGSIZE`] for too long a packet, the home's where the payload cannot be read.
     #[inline]
     pub fn send(&mut self, conn: &Conn<P>, payload: &mut Payload<'_, P>, len: usize) -> Result<usize, Errno> {
-        if let (false, Some(tx), Some(one)) = (conn.has(flag::NO_SEND), &mut self.tx, one_message(len, self.message_max)) {
+        if let (false, Some(tx), Some(one)) = (
+            conn.has(flag::NO_SEND),
+            &mut self.tx,
+            one_message(len, self.message_max),
+        ) {
             match tx.send(kind::DATA, payload, one, CONTROL_RESERVE) {
                 Ok(()) => return Ok(len),
                 Err(e) if e != Errno::AGAIN || !self.stream => return Err(self.failed(conn, e)),
@@ -62,7 +74,12 @@ impl<P: Platform> TxHalf<P> {
 
     /// Everything but one message that fits.
     #[cold]
-    fn send_slowly(&mut self, conn: &Conn<P>, payload: &mut Payload<'_, P>, len: usize) -> Result<usize, Errno> {
+    fn send_slowly(
+        &mut self,
+        conn: &Conn<P>,
+        payload: &mut Payload<'_, P>,
+        len: usize,
+    ) -> Result<usize, Errno> {
         if conn.has(flag::NO_SEND) {
             return Err(conn.take_error().unwrap_or(Errno::PIPE));
         }
@@ -97,8 +114,16 @@ impl<P: Platform> TxHalf<P> {
     }
 
     /// A packet without bytes, or one that is too long.
-    fn send_packet(&mut self, conn: &Conn<P>, payload: &mut Payload<'_, P>, len: usize) -> Result<usize, Errno> {
-        let n = u32::try_from(len).ok().filter(|n| *n <= self.message_max).ok_or(Errno::MSGSIZE)?;
+    fn send_packet(
+        &mut self,
+        conn: &Conn<P>,
+        payload: &mut Payload<'_, P>,
+        len: usize,
+    ) -> Result<usize, Errno> {
+        let n = u32::try_from(len)
+            .ok()
+            .filter(|n| *n <= self.message_max)
+            .ok_or(Errno::MSGSIZE)?;
         let tx = self.tx.as_mut().ok_or(Errno::CONNRESET);
         match tx.and_then(|tx| tx.send(kind::DATA, payload, n, CONTROL_RESERVE)) {
             Ok(()) => Ok(len),
@@ -167,7 +192,9 @@ impl<P: Platform> TxHalf<P> {
 
     fn roomy(&mut self, payload: u32) -> bool {
         let reserve = if payload == 0 { 0 } else { CONTROL_RESERVE };
-        self.tx.as_mut().is_none_or(|tx| tx.room(reserve).is_some_and(|room| room >= payload))
+        self.tx
+            .as_mut()
+            .is_none_or(|tx| tx.room(reserve).is_some_and(|room| room >= payload))
     }
 
     /// Whether the peer's ring is gone; notes it.
@@ -195,5 +222,9 @@ impl<P: Platform> TxHalf<P> {
 /// `len` as one message's payload, where it is one.
 #[inline]
 fn one_message(len: usize, most: u32) -> Option<u32> {
-    if len.wrapping_sub(1) < most as usize { u32::try_from(len).ok() } else { None }
+    if len.wrapping_sub(1) < most as usize {
+        u32::try_from(len).ok()
+    } else {
+        None
+    }
 }

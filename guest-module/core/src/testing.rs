@@ -69,7 +69,12 @@ impl Hub {
     #[must_use]
     pub fn domain(&self, id: u16) -> TestPlatform {
         let calls_left = Arc::new(AtomicUsize::new(0));
-        TestPlatform { hub: self.clone(), domain: DomId(id), privileged: true, calls_left }
+        TestPlatform {
+            hub: self.clone(),
+            domain: DomId(id),
+            privileged: true,
+            calls_left,
+        }
     }
 
     /// Rings that are registered.
@@ -87,7 +92,11 @@ impl Hub {
     /// The rings of a domain.
     #[must_use]
     pub fn rings_of(&self, owner: DomId) -> Vec<RingId> {
-        self.table().keys().filter(|(domain, _)| *domain == owner).map(|(_, id)| *id).collect()
+        self.table()
+            .keys()
+            .filter(|(domain, _)| *domain == owner)
+            .map(|(_, id)| *id)
+            .collect()
     }
 
     /// A domain dies: its rings go, and every ring that was for it alone has lost its peer.
@@ -108,7 +117,9 @@ impl Hub {
 
     fn remove(&self, owner: DomId, id: RingId) {
         let mut table = self.table();
-        let Some(entry) = table.remove(&(owner, id)) else { return };
+        let Some(entry) = table.remove(&(owner, id)) else {
+            return;
+        };
         entry.mem.fetch_or(Word::State, state::UNREGISTERED);
         for ((domain, other), watcher) in table.iter() {
             let for_it = id.partner == *domain || id.partner.is_any();
@@ -121,8 +132,20 @@ impl Hub {
 
 /// The ring that `from` reaches at `to`: its own there, else the wildcard.
 fn find(table: &mut Table, from: DomId, to: Addr) -> Option<&mut Entry> {
-    let own = (to.domain, RingId { port: to.port, partner: from });
-    let any = (to.domain, RingId { port: to.port, partner: DomId::ANY });
+    let own = (
+        to.domain,
+        RingId {
+            port: to.port,
+            partner: from,
+        },
+    );
+    let any = (
+        to.domain,
+        RingId {
+            port: to.port,
+            partner: DomId::ANY,
+        },
+    );
     let key = if table.contains_key(&own) { own } else { any };
     table.get_mut(&key)
 }
@@ -179,9 +202,17 @@ impl Platform for TestPlatform {
             find(&mut table, self.domain, Addr::new(ring.partner, port)).ok_or(Errno::CONNREFUSED)?;
         }
         let mem = HeapMem::new(len);
-        let entry = Entry { producer: Producer::attach(&mem), mem: mem.clone(), watch, delegated: false };
+        let entry = Entry {
+            producer: Producer::attach(&mem),
+            mem: mem.clone(),
+            watch,
+            delegated: false,
+        };
         table.insert((self.domain, ring), entry);
-        Ok(TestMem { mem, freed: Arc::default() })
+        Ok(TestMem {
+            mem,
+            freed: Arc::default(),
+        })
     }
 
     fn unregister(&self, ring: RingId) {
@@ -194,14 +225,22 @@ impl Platform for TestPlatform {
         find(&mut table, self.domain, Addr::new(ring.partner, port)).ok_or(Errno::CONNREFUSED)?;
         let entry = table.get_mut(&(self.domain, ring)).ok_or(Errno::NOENT)?;
         entry.watch = Some(port);
-        entry.mem.store(Word::State, entry.mem.load(Word::State) & !state::PEER_GONE);
+        entry
+            .mem
+            .store(Word::State, entry.mem.load(Word::State) & !state::PEER_GONE);
         Ok(())
     }
 
     fn open(&self, own: RingId, remote: Addr, len: u32) -> Result<TestTx, Errno> {
         self.fault()?;
         let mut table = self.hub.table();
-        let key = (remote.domain, RingId { port: remote.port, partner: self.domain });
+        let key = (
+            remote.domain,
+            RingId {
+                port: remote.port,
+                partner: self.domain,
+            },
+        );
         let entry = table.get_mut(&key).ok_or(Errno::CONNREFUSED)?;
         if entry.mem.data_len() != len {
             return Err(Errno::INVAL);
@@ -209,7 +248,12 @@ impl Platform for TestPlatform {
         entry.delegated = true;
         entry.watch = Some(own.port);
         let (mem, source) = (entry.mem.clone(), Addr::new(self.domain, own.port));
-        Ok(TestTx { producer: Producer::attach(&mem), mem, source, signals: 0 })
+        Ok(TestTx {
+            producer: Producer::attach(&mem),
+            mem,
+            source,
+            signals: 0,
+        })
     }
 
     fn send_message(&self, from: u32, to: Addr, kind: u32, payload: &[&[u8]]) -> Result<(), Errno> {
@@ -221,12 +265,24 @@ impl Platform for TestPlatform {
         }
         let bytes = payload.concat();
         let source = Addr::new(self.domain, from);
-        insert(&entry.mem, &mut entry.producer, source, kind, &mut bytes.as_slice(), bytes.len(), 0)
+        insert(
+            &entry.mem,
+            &mut entry.producer,
+            source,
+            kind,
+            &mut bytes.as_slice(),
+            bytes.len(),
+            0,
+        )
     }
 
     fn random(&self) -> u64 {
         // SplitMix64's step (Steele, Lea, Flood 2014): spread, and the same in every run.
-        let n = self.hub.random.fetch_add(1, Ordering::Relaxed).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        let n = self
+            .hub
+            .random
+            .fetch_add(1, Ordering::Relaxed)
+            .wrapping_mul(0x9E37_79B9_7F4A_7C15);
         (n ^ (n >> 31)).wrapping_mul(0xBF58_476D_1CE4_E5B9)
     }
 }
@@ -245,11 +301,14 @@ fn insert(
     if mem.load(Word::State) & state::UNREGISTERED != 0 {
         return Err(Errno::CONNRESET);
     }
-    let outcome = producer.reserve(mem, len, reserve).map_err(InsertError::NoRoom).and_then(|mut slot| {
-        slot.copy(mem, payload, len).map_err(InsertError::Source)?;
-        producer.publish(mem, &slot, source, kind);
-        Ok(())
-    });
+    let outcome = producer
+        .reserve(mem, len, reserve)
+        .map_err(InsertError::NoRoom)
+        .and_then(|mut slot| {
+            slot.copy(mem, payload, len).map_err(InsertError::Source)?;
+            producer.publish(mem, &slot, source, kind);
+            Ok(())
+        });
     outcome.map_err(|e| match e {
         InsertError::NoRoom(NoRoom::TooLong) => Errno::MSGSIZE,
         InsertError::NoRoom(NoRoom::Full { .. }) => Errno::AGAIN,
@@ -261,14 +320,30 @@ impl Transmit for TestTx {
     type Payload<'a> = &'a [u8];
 
     fn send(&mut self, kind: u32, payload: &mut &[u8], len: u32, reserve: u32) -> Result<(), Errno> {
-        insert(&self.mem, &mut self.producer, self.source, kind, payload, len as usize, reserve)?;
+        insert(
+            &self.mem,
+            &mut self.producer,
+            self.source,
+            kind,
+            payload,
+            len as usize,
+            reserve,
+        )?;
         self.signals += usize::from(!wake::signal_data(&self.mem).is_none());
         Ok(())
     }
 
     fn send_control(&mut self, kind: u32, mut payload: &[u8]) -> Result<(), Errno> {
         let len = payload.len();
-        insert(&self.mem, &mut self.producer, self.source, kind, &mut payload, len, 0)?;
+        insert(
+            &self.mem,
+            &mut self.producer,
+            self.source,
+            kind,
+            &mut payload,
+            len,
+            0,
+        )?;
         self.signals += usize::from(!wake::signal_data(&self.mem).is_none());
         Ok(())
     }

@@ -49,7 +49,10 @@ fn a_datagram_that_does_not_fit_the_buffer_is_cut_and_says_so() {
     let (_hub, a, mut b) = two();
     a.0.send(Some(B), &[b"longer"]).unwrap();
     let (bytes, got, _) = recv_with(&mut b, 4, RecvFlags::default()).unwrap();
-    assert_eq!((bytes.as_slice(), got.full, got.truncated()), (&b"long"[..], 6, true));
+    assert_eq!(
+        (bytes.as_slice(), got.full, got.truncated()),
+        (&b"long"[..], 6, true)
+    );
     assert_eq!(recv(&mut b, 4), Err(Errno::AGAIN));
 }
 
@@ -101,7 +104,12 @@ fn a_flood_of_strangers_does_not_hold_a_receive() {
 fn what_is_no_datagram_is_dropped() {
     let (hub, a, mut b) = two();
     use v4v_sock::Platform;
-    for kind in [0, v4v_sock::frame::kind::DATA, v4v_sock::frame::kind::REQUEST, u32::MAX] {
+    for kind in [
+        0,
+        v4v_sock::frame::kind::DATA,
+        v4v_sock::frame::kind::REQUEST,
+        u32::MAX,
+    ] {
         hub.domain(1).send_message(100, B, kind, &[b"junk"]).unwrap();
     }
     a.0.send(Some(B), &[b"real"]).unwrap();
@@ -115,7 +123,10 @@ fn too_long_a_datagram_is_refused_by_either_limit() {
     assert_eq!(a.0.send(Some(B), &[&big]), Err(Errno::MSGSIZE));
     assert_eq!(a.0.send(Some(B), &[&big[1..]]), Ok(DATAGRAM_MAX as usize));
     let small = Datagram::bind(hub.domain(3), 300, 4032).unwrap();
-    assert_eq!(a.0.send(Some(small.0.local()), &[&big[..4032]]), Err(Errno::MSGSIZE));
+    assert_eq!(
+        a.0.send(Some(small.0.local()), &[&big[..4032]]),
+        Err(Errno::MSGSIZE)
+    );
 }
 
 #[test]
@@ -136,7 +147,10 @@ fn shutdown_ends_either_direction() {
     assert_eq!(a.0.send(Some(B), &[b"x"]), Err(Errno::PIPE));
     b.0.shutdown_read();
     assert_eq!(recv(&mut b, 9).unwrap().0, b"x");
-    assert_eq!(recv_with(&mut b, 9, RecvFlags::default()).unwrap().1, Received::EOF);
+    assert_eq!(
+        recv_with(&mut b, 9, RecvFlags::default()).unwrap().1,
+        Received::EOF
+    );
     let poll = b.1.poll(&b.0);
     assert!(poll.input && poll.rdhup && poll.output && !poll.hup);
     b.0.shutdown_write();
@@ -146,7 +160,11 @@ fn shutdown_ends_either_direction() {
 #[test]
 fn addresses_that_no_socket_has_are_invalid() {
     let (_hub, a, _b) = two();
-    for to in [Addr::new(DomId::ANY, 5), Addr::new(DomId(1), 0), Addr::new(DomId(1), 1 << 31)] {
+    for to in [
+        Addr::new(DomId::ANY, 5),
+        Addr::new(DomId(1), 0),
+        Addr::new(DomId(1), 1 << 31),
+    ] {
         assert_eq!(a.0.send(Some(to), &[b"x"]), Err(Errno::INVAL));
         assert_eq!(a.0.connect(Some(to)), Err(Errno::INVAL));
     }
@@ -156,7 +174,10 @@ fn addresses_that_no_socket_has_are_invalid() {
 fn poll_and_waiting_follow_the_ring() {
     let (_hub, a, mut b) = two();
     assert!(!b.1.poll(&b.0).input && b.1.poll(&b.0).output);
-    assert_eq!(b.1.before_sleep(&b.0, event::POLLS), Some(event::SUPPRESS | event::POLLS));
+    assert_eq!(
+        b.1.before_sleep(&b.0, event::POLLS),
+        Some(event::SUPPRESS | event::POLLS)
+    );
     a.0.send(Some(B), &[b"x"]).unwrap();
     assert!(b.1.poll(&b.0).input);
     assert_eq!(b.1.before_sleep(&b.0, event::POLLS), None);

@@ -4,6 +4,7 @@ mod common;
 
 use common::*;
 use v4v_ring::DomId;
+use v4v_sock::limits::PORT_TRIES;
 use v4v_sock::testing::Hub;
 use v4v_sock::{Connector, Datagram, Errno, Listener, OwnRing, SocketKind};
 
@@ -63,18 +64,29 @@ fn a_listener_or_datagram_socket_that_cannot_register_is_no_more() {
     let hub = Hub::new();
     let platform = hub.domain(SERVER);
     platform.fail_after(0);
-    assert_eq!(Listener::listen(platform.clone(), PORT, 1, options(STREAM)).err(), Some(Errno::NOMEM));
+    assert_eq!(
+        Listener::listen(platform.clone(), PORT, 1, options(STREAM)).err(),
+        Some(Errno::NOMEM)
+    );
     assert_eq!(Datagram::bind(platform, PORT, 4032).err(), Some(Errno::NOMEM));
     assert_eq!(hub.rings(), 0);
 }
 
 #[test]
 fn a_taken_ring_port_is_tried_again_and_given_up_in_the_end() {
-    let hub = Hub::new();
-    let platform = hub.domain(SERVER);
-    let first = OwnRing::register_private(platform.clone(), DomId(CLIENT), 4032, None).unwrap();
-    let second = OwnRing::register_private(platform, DomId(CLIENT), 4032, None).unwrap();
-    assert_ne!(first.id(), second.id());
+    let register = |hub: &Hub| OwnRing::register_private(hub.domain(SERVER), DomId(CLIENT), 4032, None);
+    // Every hub has the same random numbers.
+    let rehearsal = Hub::new();
+    let taken: Vec<_> = (0..PORT_TRIES).map(|_| register(&rehearsal).unwrap()).collect();
+    for n in 1..=PORT_TRIES {
+        let hub = Hub::new();
+        let occupy =
+            |ring: &OwnRing<_>| OwnRing::register(hub.domain(SERVER), ring.id(), 4032, None).unwrap();
+        let _occupied: Vec<_> = taken[..n].iter().map(occupy).collect();
+        let outcome = register(&hub);
+        assert_eq!(outcome.err(), (n == PORT_TRIES).then_some(Errno::ADDRINUSE));
+        assert_eq!(hub.rings(), n);
+    }
 }
 
 #[test]

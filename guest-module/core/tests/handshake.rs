@@ -29,7 +29,10 @@ fn a_bound_connector_keeps_its_port() {
     let mut guest = Connector::start(hub.domain(CLIENT), TO, options(STREAM), Some(700)).unwrap();
     door.service();
     assert_eq!(guest.progress().unwrap().conn.local().port, 700);
-    assert_eq!(door.accept().unwrap().conn.remote(), Addr::new(DomId(CLIENT), 700));
+    assert_eq!(
+        door.accept().unwrap().conn.remote(),
+        Addr::new(DomId(CLIENT), 700)
+    );
 }
 
 #[test]
@@ -174,18 +177,32 @@ fn another_version_is_rejected_by_name() {
     let hub = Hub::new();
     let mut door = listen(&hub, STREAM, 1);
     let platform = hub.domain(CLIENT);
-    let ring = v4v_sock::OwnRing::register_private(platform.clone(), DomId(SERVER), CONN_RING_MIN, Some(PORT)).unwrap();
+    let ring =
+        v4v_sock::OwnRing::register_private(platform.clone(), DomId(SERVER), CONN_RING_MIN, Some(PORT))
+            .unwrap();
     let port = ring.id().port;
-    let request =
-        Request { version: 9, least: 8, kind: 1, port: 7, ring: port, ring_len: CONN_RING_MIN, cookie: 5 };
-    platform.send_message(port, TO, kind::REQUEST, &[&request.encode()]).unwrap();
+    let request = Request {
+        version: 9,
+        least: 8,
+        kind: 1,
+        port: 7,
+        ring: port,
+        ring_len: CONN_RING_MIN,
+        cookie: 5,
+    };
+    platform
+        .send_message(port, TO, kind::REQUEST, &[&request.encode()])
+        .unwrap();
     door.service();
     let message = v4v_ring::Consumer::new().peek(ring.mem()).unwrap().unwrap();
     let mut body = [0; 16];
     message.copy(ring.mem(), 0, 16, &mut &mut body[..]).unwrap();
     let reject = v4v_sock::frame::Reject::decode(&body).unwrap();
     assert_eq!((message.kind, message.source), (kind::REJECT, TO));
-    assert_eq!((reject.version, reject.least, reject.reason, reject.cookie), (1, 1, 1, 5));
+    assert_eq!(
+        (reject.version, reject.least, reject.reason, reject.cookie),
+        (1, 1, 1, 5)
+    );
 }
 
 #[test]
@@ -210,7 +227,10 @@ fn impossible_options_and_addresses_are_invalid() {
     assert_eq!(attempt(TO, STREAM, CONN_RING_MAX + 16), bad);
     assert_eq!(attempt(Addr::new(DomId::ANY, 5), STREAM, CONN_RING_MIN), bad);
     assert_eq!(attempt(Addr::new(DomId(SERVER), 0), STREAM, CONN_RING_MIN), bad);
-    assert_eq!(attempt(Addr::new(DomId(SERVER), 1 << 31), STREAM, CONN_RING_MIN), bad);
+    assert_eq!(
+        attempt(Addr::new(DomId(SERVER), 1 << 31), STREAM, CONN_RING_MIN),
+        bad
+    );
     assert_eq!(hub.rings(), 1);
 }
 
@@ -228,7 +248,10 @@ fn two_listeners_cannot_share_a_port() {
 fn waiting_arms_the_event_word_and_looks_again() {
     let hub = Hub::new();
     let mut door = listen(&hub, STREAM, 1);
-    assert_eq!(door.before_sleep(event::SLEEPS), Some(event::SUPPRESS | event::SLEEPS));
+    assert_eq!(
+        door.before_sleep(event::SLEEPS),
+        Some(event::SUPPRESS | event::SLEEPS)
+    );
     let mut guest = start(&hub, STREAM).unwrap();
     assert_eq!(door.before_sleep(event::POLLS), None);
     assert!(guest.before_sleep(event::POLLS).is_some());

@@ -16,12 +16,24 @@ fn assert_reset(hub: &Hub, victim: &mut Conn) {
     assert_eq!(recv(victim, 99), Err(Errno::CONNRESET));
     assert_eq!(recv(victim, 99).unwrap(), b"");
     assert_eq!(send(victim, b"x"), Err(Errno::PIPE));
-    assert!(hub.mem(victim.conn.local().domain, victim.conn.ring().id()).is_none());
+    assert!(
+        hub.mem(victim.conn.local().domain, victim.conn.ring().id())
+            .is_none()
+    );
 }
 
 #[test]
 fn a_message_that_a_connection_does_not_know_resets_it() {
-    for unknown in [0, 1, u32::MAX, kind::REQUEST, kind::ACCEPT, kind::REJECT, kind::DGRAM, kind::FIN + 9] {
+    for unknown in [
+        0,
+        1,
+        u32::MAX,
+        kind::REQUEST,
+        kind::ACCEPT,
+        kind::REJECT,
+        kind::DGRAM,
+        kind::FIN + 9,
+    ] {
         let (hub, mut a, b) = streams();
         Hostile::towards(&hub, &a, &b).put(unknown, b"body");
         assert_reset(&hub, &mut a);
@@ -32,7 +44,12 @@ fn a_message_that_a_connection_does_not_know_resets_it() {
 fn accept_twice_resets() {
     let (hub, mut a, b) = streams();
     let ring = b.conn.ring().id().port;
-    let again = Accept { version: 1, ring, ring_len: CONN_RING_MIN, cookie: 0 };
+    let again = Accept {
+        version: 1,
+        ring,
+        ring_len: CONN_RING_MIN,
+        cookie: 0,
+    };
     Hostile::towards(&hub, &a, &b).put(kind::ACCEPT, &again.encode());
     assert_reset(&hub, &mut a);
 }
@@ -116,8 +133,10 @@ fn a_header_that_changes_after_it_was_read_changes_nothing() {
 fn one_connections_reset_leaves_its_neighbour_alone() {
     let hub = Hub::new();
     let mut door = listen(&hub, SocketKind::Stream, 2);
-    let (mut first, mut second) =
-        (start(&hub, SocketKind::Stream).unwrap(), start(&hub, SocketKind::Stream).unwrap());
+    let (mut first, mut second) = (
+        start(&hub, SocketKind::Stream).unwrap(),
+        start(&hub, SocketKind::Stream).unwrap(),
+    );
     let (mut a1, mut a2) = (door.accept().unwrap(), door.accept().unwrap());
     let (b1, mut b2) = (first.progress().unwrap(), second.progress().unwrap());
     Hostile::towards(&hub, &a1, &b1).put(99, b"");
@@ -138,7 +157,10 @@ impl Impostor {
     fn new() -> Self {
         let hub = Hub::new();
         let platform = hub.domain(SERVER);
-        let id = v4v_sock::RingId { port: PORT, partner: DomId::ANY };
+        let id = v4v_sock::RingId {
+            port: PORT,
+            partner: DomId::ANY,
+        };
         let door = OwnRing::register(platform.clone(), id, 4032, None).unwrap();
         let guest = start(&hub, SocketKind::Stream).unwrap();
         let message = Consumer::new().peek(door.mem()).unwrap().unwrap();
@@ -148,18 +170,32 @@ impl Impostor {
         let watch = Some(request.ring);
         let ring = OwnRing::register_private(platform, DomId(CLIENT), CONN_RING_MIN, watch).unwrap();
         std::mem::forget(door);
-        Self { hub, ring, guest, request }
+        Self {
+            hub,
+            ring,
+            guest,
+            request,
+        }
     }
 
     fn accept(&self) -> Accept {
         let cookie = self.request.cookie;
-        Accept { version: 1, ring: self.ring.id().port, ring_len: CONN_RING_MIN, cookie }
+        Accept {
+            version: 1,
+            ring: self.ring.id().port,
+            ring_len: CONN_RING_MIN,
+            cookie,
+        }
     }
 
     /// Sends one message into the connector's ring and sees what becomes of the attempt.
     fn answer(mut self, kind: u32, body: &[u8]) -> Option<Errno> {
         let to = Addr::new(DomId(CLIENT), self.request.ring);
-        let mut tx = self.hub.domain(SERVER).open(self.ring.id(), to, self.request.ring_len).unwrap();
+        let mut tx = self
+            .hub
+            .domain(SERVER)
+            .open(self.ring.id(), to, self.request.ring_len)
+            .unwrap();
         tx.send_control(kind, body).unwrap();
         let outcome = self.guest.progress().err();
         let left = self.hub.rings_of(DomId(CLIENT)).len();
@@ -191,15 +227,24 @@ fn unsound_answers_fail_the_attempt() {
         let impostor = Impostor::new();
         let mut accept = impostor.accept();
         change(&mut accept);
-        assert_eq!(impostor.answer(kind::ACCEPT, &accept.encode()), Some(Errno::CONNRESET));
+        assert_eq!(
+            impostor.answer(kind::ACCEPT, &accept.encode()),
+            Some(Errno::CONNRESET)
+        );
     }
 }
 
 #[test]
 fn a_claim_of_another_ring_length_is_an_error_of_the_attempt() {
     let impostor = Impostor::new();
-    let accept = Accept { ring_len: CONN_RING_MIN * 2 + 64, ..impostor.accept() };
-    assert_eq!(impostor.answer(kind::ACCEPT, &accept.encode()), Some(Errno::INVAL));
+    let accept = Accept {
+        ring_len: CONN_RING_MIN * 2 + 64,
+        ..impostor.accept()
+    };
+    assert_eq!(
+        impostor.answer(kind::ACCEPT, &accept.encode()),
+        Some(Errno::INVAL)
+    );
 }
 
 #[test]
@@ -207,7 +252,10 @@ fn what_comes_before_accept_fails_the_attempt() {
     for kind in [kind::DATA, kind::FIN, kind::REQUEST, kind::DGRAM, 0] {
         assert_eq!(Impostor::new().answer(kind, b"early"), Some(Errno::CONNRESET));
     }
-    assert_eq!(Impostor::new().answer(kind::ACCEPT, b"short"), Some(Errno::CONNRESET));
+    assert_eq!(
+        Impostor::new().answer(kind::ACCEPT, b"short"),
+        Some(Errno::CONNRESET)
+    );
 }
 
 #[test]
@@ -215,9 +263,19 @@ fn a_reject_counts_from_the_listener_with_the_cookie() {
     let reason = |reason, flip| {
         let mut impostor = Impostor::new();
         let cookie = impostor.request.cookie ^ flip;
-        let body = Reject { version: 3, least: 2, reason, cookie }.encode();
+        let body = Reject {
+            version: 3,
+            least: 2,
+            reason,
+            cookie,
+        }
+        .encode();
         let to = Addr::new(DomId(CLIENT), impostor.request.ring);
-        impostor.hub.domain(SERVER).send_message(PORT, to, kind::REJECT, &[&body]).unwrap();
+        impostor
+            .hub
+            .domain(SERVER)
+            .send_message(PORT, to, kind::REJECT, &[&body])
+            .unwrap();
         impostor.guest.progress().err().unwrap()
     };
     assert_eq!(reason(1, 0), Errno::PROTONOSUPPORT);
@@ -255,12 +313,20 @@ fn unsound_requests_are_dropped_and_the_next_one_is_served() {
     for change in changes {
         let mut request = sound;
         change(&mut request);
-        platform.send_message(request.ring, TO, kind::REQUEST, &[&request.encode()]).unwrap();
+        platform
+            .send_message(request.ring, TO, kind::REQUEST, &[&request.encode()])
+            .unwrap();
     }
     // From another port than that of its ring; too short; of another kind.
-    platform.send_message(9, TO, kind::REQUEST, &[&sound.encode()]).unwrap();
-    platform.send_message(sound.ring, TO, kind::REQUEST, &[b"short"]).unwrap();
-    platform.send_message(sound.ring, TO, kind::DATA, &[&sound.encode()]).unwrap();
+    platform
+        .send_message(9, TO, kind::REQUEST, &[&sound.encode()])
+        .unwrap();
+    platform
+        .send_message(sound.ring, TO, kind::REQUEST, &[b"short"])
+        .unwrap();
+    platform
+        .send_message(sound.ring, TO, kind::DATA, &[&sound.encode()])
+        .unwrap();
     let mut guest = start(&hub, SocketKind::Stream).unwrap();
     door.service();
     assert_eq!(door.waiting(), 1);

@@ -100,7 +100,9 @@ struct World {
 
 impl World {
     fn step(&mut self, me: usize, op: Op) -> Result<(), TestCaseError> {
-        let Some(mut conn) = self.real[me].take() else { return Ok(()) };
+        let Some(mut conn) = self.real[me].take() else {
+            return Ok(());
+        };
         let [left, right] = &mut self.model;
         let (mine, peer) = if me == 0 { (left, right) } else { (right, left) };
         match op {
@@ -148,7 +150,13 @@ impl World {
     }
 }
 
-fn send_step(conn: &mut Conn, mine: &mut Side, peer: &mut Side, bytes: &mut Bytes, n: usize) -> Result<(), TestCaseError> {
+fn send_step(
+    conn: &mut Conn,
+    mine: &mut Side,
+    peer: &mut Side,
+    bytes: &mut Bytes,
+    n: usize,
+) -> Result<(), TestCaseError> {
     let data = bytes.next(n);
     let outcome = send(conn, &data);
     bytes.0 -= n - outcome.unwrap_or(0);

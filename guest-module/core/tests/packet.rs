@@ -21,7 +21,17 @@ fn a_packet_that_does_not_fit_the_buffer_is_cut_and_says_so() {
     send(&mut a, b"longer").unwrap();
     send(&mut a, b"next").unwrap();
     let (bytes, got) = recv_with(&mut b, 4, RecvFlags::default()).unwrap();
-    assert_eq!((bytes.as_slice(), got), (&b"long"[..], Received { bytes: 4, full: 6, end: true }));
+    assert_eq!(
+        (bytes.as_slice(), got),
+        (
+            &b"long"[..],
+            Received {
+                bytes: 4,
+                full: 6,
+                end: true
+            }
+        )
+    );
     assert!(got.truncated());
     assert_eq!(recv(&mut b, 9).unwrap(), b"next");
 }

@@ -9,8 +9,18 @@ use v4v_sock::{PollState, SocketKind};
 
 /// The names of the bits that are set.
 fn names(p: PollState) -> String {
-    let all = [(p.input, "in"), (p.output, "out"), (p.rdhup, "rdhup"), (p.hup, "hup"), (p.err, "err")];
-    all.iter().filter(|(on, _)| *on).map(|(_, name)| *name).collect::<Vec<_>>().join(" ")
+    let all = [
+        (p.input, "in"),
+        (p.output, "out"),
+        (p.rdhup, "rdhup"),
+        (p.hup, "hup"),
+        (p.err, "err"),
+    ];
+    all.iter()
+        .filter(|(on, _)| *on)
+        .map(|(_, name)| *name)
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 #[test]
@@ -101,7 +111,13 @@ fn a_listener_can_be_read_while_somebody_waits() {
 
 #[test]
 fn the_bits_are_linuxs() {
-    let all = PollState { input: true, output: true, rdhup: true, hup: true, err: true };
+    let all = PollState {
+        input: true,
+        output: true,
+        rdhup: true,
+        hup: true,
+        err: true,
+    };
     assert_eq!(all.bits(), 0x1 | 0x4 | 0x8 | 0x10 | 0x2000);
     assert_eq!(PollState::default().bits(), 0);
 }

@@ -30,7 +30,10 @@ fn a_send_takes_what_fits_and_says_how_much() {
                 Ok(n) => sent += n,
                 Err(e) => assert_eq!(e, Errno::AGAIN),
             }
-            assert!(sent < data.len() || !received.is_empty(), "a ring of a page took 20000 bytes");
+            assert!(
+                sent < data.len() || !received.is_empty(),
+                "a ring of a page took 20000 bytes"
+            );
         }
         received.extend(recv(&mut b, 777).unwrap_or_default());
     }
@@ -275,7 +278,10 @@ fn a_buffer_that_lies_about_its_size_is_the_callers_error_and_loses_nothing() {
     send(&mut a, b"data").unwrap();
     let mut small = [0_u8; 2];
     let mut sink = small.as_mut_slice();
-    assert_eq!(b.rx.recv(&b.conn, &mut sink, 4, v4v_sock::RecvFlags::default()), Err(Errno::INVAL));
+    assert_eq!(
+        b.rx.recv(&b.conn, &mut sink, 4, v4v_sock::RecvFlags::default()),
+        Err(Errno::INVAL)
+    );
     assert_eq!(recv(&mut b, 4).unwrap(), b"data");
     let mut short: &[u8] = b"x";
     assert_eq!(a.tx.send(&a.conn, &mut short, 2), Err(Errno::INVAL));

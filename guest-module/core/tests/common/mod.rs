@@ -1,5 +1,5 @@
 //! Two domains on one host, and short ways to do what the tests do all the time.
-#![allow(dead_code)] // Each test program uses its own part of this.
+#![allow(dead_code, unreachable_pub)] // Each test program includes this file and uses its own part.
 
 use v4v_ring::testing::HeapMem;
 use v4v_ring::{Addr, DomId, Producer, RingMem};
@@ -19,7 +19,10 @@ pub const PORT: u32 = 5000;
 pub const TO: Addr = Addr::new(DomId(SERVER), PORT);
 
 pub fn options(kind: SocketKind) -> ConnOptions {
-    ConnOptions { kind, ring_len: CONN_RING_MIN }
+    ConnOptions {
+        kind,
+        ring_len: CONN_RING_MIN,
+    }
 }
 
 pub fn listen(hub: &Hub, kind: SocketKind, backlog: usize) -> Door {
@@ -99,9 +102,15 @@ pub struct Hostile {
 impl Hostile {
     /// Takes `peer`'s place towards `victim`.
     pub fn towards(hub: &Hub, victim: &Conn, peer: &Conn) -> Self {
-        let mem = hub.mem(victim.conn.local().domain, victim.conn.ring().id()).unwrap();
+        let mem = hub
+            .mem(victim.conn.local().domain, victim.conn.ring().id())
+            .unwrap();
         let source = Addr::new(peer.conn.local().domain, peer.conn.ring().id().port);
-        Self { producer: Producer::attach(&mem), mem, source }
+        Self {
+            producer: Producer::attach(&mem),
+            mem,
+            source,
+        }
     }
 
     pub fn put(&mut self, kind: u32, payload: &[u8]) {
@@ -110,7 +119,9 @@ impl Hostile {
 
     pub fn put_from(&mut self, source: Addr, kind: u32, mut payload: &[u8]) {
         let len = payload.len() as u32;
-        self.producer.insert(&self.mem, source, kind, len, &mut payload).unwrap();
+        self.producer
+            .insert(&self.mem, source, kind, len, &mut payload)
+            .unwrap();
     }
 
     pub fn publish(&self, word: v4v_ring::Word, value: u32) {

@@ -61,6 +61,10 @@ impl Listener for FdSocket {
         let (raw, peer) = self.raw.accept()?;
         Ok((Box::new(Self { raw, texts: self.texts }), (self.texts.show)(&peer)))
     }
+
+    fn set_accept_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
+        self.raw.set_read_timeout(timeout)
+    }
 }
 
 impl Timed for FdSocket {

@@ -124,6 +124,12 @@ pub trait Listener: Socket {
     /// # Errors
     /// Those of `accept(2)`.
     fn accept(&self) -> io::Result<(Box<dyn Connection>, String)>;
+
+    /// `SO_RCVTIMEO`: how long [`accept`](Self::accept) waits.
+    ///
+    /// # Errors
+    /// Those of `setsockopt(2)`.
+    fn set_accept_timeout(&self, timeout: Option<Duration>) -> io::Result<()>;
 }
 
 /// What connections and datagram sockets have.

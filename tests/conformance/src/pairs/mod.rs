@@ -1,0 +1,56 @@
+//! The pairs, by subject. In each file a server function stands above its client function, and the table at the top says
+//! what they expect.
+
+mod backlog;
+mod clones;
+mod close;
+mod connect;
+mod datagram;
+mod datagram_limits;
+mod descriptor;
+mod epoll;
+mod killed;
+mod listener;
+mod nonblocking;
+mod packet;
+mod poll;
+mod receive;
+mod reset;
+mod shutdown;
+mod stream;
+mod timeouts;
+mod wake;
+
+use crate::pair::Pair;
+
+/// All pairs, in the order of the list.
+pub fn all() -> impl Iterator<Item = &'static Pair> {
+    const FILES: &[&[Pair]] = &[
+        connect::PAIRS,
+        listener::PAIRS,
+        backlog::PAIRS,
+        stream::PAIRS,
+        receive::PAIRS,
+        clones::PAIRS,
+        close::PAIRS,
+        shutdown::PAIRS,
+        reset::PAIRS,
+        killed::PAIRS,
+        timeouts::PAIRS,
+        nonblocking::PAIRS,
+        wake::PAIRS,
+        poll::PAIRS,
+        epoll::PAIRS,
+        datagram::PAIRS,
+        datagram_limits::PAIRS,
+        packet::PAIRS,
+        descriptor::PAIRS,
+    ];
+    FILES.iter().copied().flatten()
+}
+
+/// The pair called `name`.
+#[must_use]
+pub fn by_name(name: &str) -> Option<&'static Pair> {
+    all().find(|pair| pair.name == name)
+}

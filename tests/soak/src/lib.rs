@@ -1,0 +1,11 @@
+//! What the soak is made of: a daemon, child processes in roles, and messages whose content tells whether they are right.
+//!
+//! | module | what |
+//! |---|---|
+//! | [`daemon`] | a `v4vd` of our own, and what it holds |
+//! | [`pattern`] | messages that check themselves |
+//! | [`roles`] | what the child processes do |
+
+pub mod daemon;
+pub mod pattern;
+pub mod roles;
