@@ -39,7 +39,7 @@ pub fn memcpy(on: usize, bytes: usize, time: Duration) -> io::Result<f64> {
 /// Where one of the CPUs is not to be had.
 pub fn cross_core_copy(writer: usize, reader: usize, bytes: usize, time: Duration) -> io::Result<f64> {
     let (give, take) = mpsc::channel::<Vec<u8>>();
-    let (give_back, take_back) = mpsc::channel();
+    let (give_back, take_back) = mpsc::channel::<Vec<u8>>();
     thread::scope(|scope| {
         let dirtier = scope.spawn(move || {
             cpu::pin(writer)?;
@@ -93,7 +93,9 @@ fn in_thread<T: Send>(work: impl FnOnce() -> io::Result<T> + Send) -> io::Result
 }
 
 fn joined<T>(thread: thread::ScopedJoinHandle<io::Result<T>>) -> io::Result<T> {
-    thread.join().unwrap_or_else(|_| Err(io::Error::other("a measuring thread has panicked")))
+    thread
+        .join()
+        .unwrap_or_else(|_| Err(io::Error::other("a measuring thread has panicked")))
 }
 
 #[cfg(test)]
@@ -109,7 +111,9 @@ mod tests {
 
     #[test]
     fn cross_core_copies_have_a_speed() {
-        let [writer, reader] = cpu::apart(2)[..] else { return };
+        let [writer, reader] = cpu::apart(2)[..] else {
+            return;
+        };
         let speed = cross_core_copy(writer, reader, 1 << 20, Duration::from_millis(5)).expect("allowed CPUs");
         assert!(speed > 1e6 && speed.is_finite(), "{speed}");
     }

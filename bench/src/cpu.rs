@@ -8,7 +8,9 @@ use std::{fs, io};
 #[must_use]
 pub fn allowed() -> Vec<usize> {
     let set = sched_getaffinity(Pid::from_raw(0)).unwrap_or_default();
-    (0..CpuSet::count()).filter(|&cpu| set.is_set(cpu).unwrap_or(false)).collect()
+    (0..CpuSet::count())
+        .filter(|&cpu| set.is_set(cpu).unwrap_or(false))
+        .collect()
 }
 
 /// Pins the calling thread, and those that it will start, to one CPU.
@@ -18,8 +20,12 @@ pub fn allowed() -> Vec<usize> {
 pub fn pin(cpu: usize) -> io::Result<()> {
     let mut set = CpuSet::new();
     set.set(cpu)?;
-    sched_setaffinity(Pid::from_raw(0), &set)
-        .map_err(|errno| io::Error::new(io::Error::from(errno).kind(), format!("cannot pin to CPU {cpu}: {errno}")))
+    sched_setaffinity(Pid::from_raw(0), &set).map_err(|errno| {
+        io::Error::new(
+            io::Error::from(errno).kind(),
+            format!("cannot pin to CPU {cpu}: {errno}"),
+        )
+    })
 }
 
 /// `count` CPUs, one from each physical core while there are enough cores: hyper-threads share a cache and would
@@ -30,7 +36,11 @@ pub fn apart(count: usize) -> Vec<usize> {
     let (mut first, mut rest) = (Vec::new(), Vec::new());
     for cpu in allowed() {
         let core = siblings(cpu);
-        if cores.contains(&core) { rest.push(cpu) } else { first.push(cpu) }
+        if cores.contains(&core) {
+            rest.push(cpu)
+        } else {
+            first.push(cpu)
+        }
         cores.push(core);
     }
     first.append(&mut rest);
@@ -40,8 +50,10 @@ pub fn apart(count: usize) -> Vec<usize> {
 
 /// The CPUs of the same core, as sysfs names them; unknown ones are taken for cores of their own.
 fn siblings(cpu: usize) -> String {
-    fs::read_to_string(format!("/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list"))
-        .unwrap_or_else(|_| cpu.to_string())
+    fs::read_to_string(format!(
+        "/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list"
+    ))
+    .unwrap_or_else(|_| cpu.to_string())
 }
 
 #[cfg(test)]
@@ -53,14 +65,22 @@ mod tests {
         let all = allowed();
         assert!(!all.is_empty());
         let last = *all.last().expect("at least the one that runs this");
-        let seen = std::thread::spawn(move || pin(last).map(|()| allowed())).join().expect("no panic");
+        let seen = std::thread::spawn(move || pin(last).map(|()| allowed()))
+            .join()
+            .expect("no panic");
         assert_eq!(seen.expect("it is allowed"), [last]);
     }
 
     #[test]
     fn pinning_to_a_cpu_that_is_not_there_names_it() {
-        let error = std::thread::spawn(|| pin(CpuSet::count() - 1)).join().expect("no panic").expect_err("no such CPU");
-        assert!(error.to_string().contains(&(CpuSet::count() - 1).to_string()), "{error}");
+        let error = std::thread::spawn(|| pin(CpuSet::count() - 1))
+            .join()
+            .expect("no panic")
+            .expect_err("no such CPU");
+        assert!(
+            error.to_string().contains(&(CpuSet::count() - 1).to_string()),
+            "{error}"
+        );
     }
 
     #[test]

@@ -38,7 +38,10 @@ impl Cpus {
             (Self::Any, _) => Ok((None, None)),
             (Self::One, [only, ..]) => Ok((Some(*only), Some(*only))),
             (Self::Two, [driver, server]) => Ok((Some(*server), Some(*driver))),
-            _ => Err(Error::new(ErrorKind::Unsupported, "this needs two CPUs; --cpus one or any needs none to spare")),
+            _ => Err(Error::new(
+                ErrorKind::Unsupported,
+                "this needs two CPUs; --cpus one or any needs none to spare",
+            )),
         }
     }
 
@@ -75,7 +78,11 @@ impl Probe {
     /// Measures over `session`, for about `time` each time.
     #[must_use]
     pub const fn new(session: Session, time: Duration) -> Self {
-        Self { session, pace: Pace::even(time), time }
+        Self {
+            session,
+            pace: Pace::even(time),
+            time,
+        }
     }
 
     /// Measures once; seconds for one message.
@@ -92,19 +99,36 @@ impl Probe {
 
     fn latency(&mut self, bytes: usize) -> io::Result<f64> {
         let path = self.session.path().name();
-        one_way(&mut Lane { path, ping: &mut self.session }, &mut self.pace, bytes)
+        one_way(
+            &mut Lane {
+                path,
+                ping: &mut self.session,
+            },
+            &mut self.pace,
+            bytes,
+        )
     }
 
     fn stream(&mut self, bytes: usize) -> io::Result<f64> {
         let time_ns = self.time.as_nanos() as u64;
-        let (seconds, messages) = self.session.run(Job::Stream { bytes, start_ns: 0, time_ns })?;
+        let (seconds, messages) = self.session.run(Job::Stream {
+            bytes,
+            start_ns: 0,
+            time_ns,
+        })?;
         Ok(seconds / messages as f64)
     }
 
     fn wake(&mut self, bytes: usize) -> io::Result<f64> {
         let rounds = (self.time.as_nanos() / IDLE.as_nanos()).max(3) as u64;
         let idle_ns = IDLE.as_nanos() as u64;
-        self.session.run(Job::Wake { bytes, idle_ns, rounds }).map(|(seconds, _)| seconds)
+        self.session
+            .run(Job::Wake {
+                bytes,
+                idle_ns,
+                rounds,
+            })
+            .map(|(seconds, _)| seconds)
     }
 }
 
@@ -144,7 +168,11 @@ pub fn aggregate(sessions: &mut [&mut Session], bytes: usize, time: Duration) ->
     let start_ns = crate::clock::monotonic_ns() + ORDER_TO_START.as_nanos() as u64;
     let time_ns = time.as_nanos() as u64;
     for session in sessions.iter_mut() {
-        session.submit(Job::Stream { bytes, start_ns, time_ns })?;
+        session.submit(Job::Stream {
+            bytes,
+            start_ns,
+            time_ns,
+        })?;
     }
     let mut speed = 0.0;
     for session in sessions {

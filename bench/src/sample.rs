@@ -26,8 +26,18 @@ impl Sample {
     /// A point from the time of one message, in seconds.
     #[must_use]
     pub fn new(path: &str, bytes: usize, seconds: f64, runs: usize) -> Self {
-        let mb_per_s = if seconds > 0.0 { bytes as f64 / seconds / MEGABYTE } else { 0.0 };
-        Self { path: path.to_owned(), bytes, latency_us: seconds * 1e6, mb_per_s, runs }
+        let mb_per_s = if seconds > 0.0 {
+            bytes as f64 / seconds / MEGABYTE
+        } else {
+            0.0
+        };
+        Self {
+            path: path.to_owned(),
+            bytes,
+            latency_us: seconds * 1e6,
+            mb_per_s,
+            runs,
+        }
     }
 
     /// The JSON object, on one line, with exactly the keys `path`, `bytes`, `latency_us`, `mb_per_s` and `runs`.
@@ -50,14 +60,20 @@ mod tests {
     #[test]
     fn json_has_exactly_the_five_keys_in_order() {
         let line = Sample::new("v4v", 64, 0.25e-6, 5).to_json();
-        assert_eq!(line, r#"{"path":"v4v","bytes":64,"latency_us":0.25,"mb_per_s":256.0,"runs":5}"#);
+        assert_eq!(
+            line,
+            r#"{"path":"v4v","bytes":64,"latency_us":0.25,"mb_per_s":256.0,"runs":5}"#
+        );
         assert!(!line.contains('\n'));
     }
 
     #[test]
     fn json_round_trips_and_refuses_strangers() {
         let sample = Sample::new("tcp", 1, 3e-6, 3);
-        assert_eq!(serde_json::from_str::<Sample>(&sample.to_json()).expect("our own"), sample);
+        assert_eq!(
+            serde_json::from_str::<Sample>(&sample.to_json()).expect("our own"),
+            sample
+        );
         let extra = r#"{"path":"a","bytes":1,"latency_us":1,"mb_per_s":1,"runs":1,"host":"x"}"#;
         assert!(serde_json::from_str::<Sample>(extra).is_err());
     }

@@ -43,7 +43,10 @@ pub fn netpipe(longest: usize, perturbation: usize) -> Vec<usize> {
 /// The powers of four up to `longest`: few enough to print.
 #[must_use]
 pub fn short(longest: usize) -> Vec<usize> {
-    (0..usize::BITS / 2).map(|i| 1_usize << (2 * i)).take_while(|&size| size <= longest).collect()
+    (0..usize::BITS / 2)
+        .map(|i| 1_usize << (2 * i))
+        .take_while(|&size| size <= longest)
+        .collect()
 }
 
 /// A size as people write it: `512 B`, `64 KiB`, `16 MiB`, `16 MiB + 3`.

@@ -11,7 +11,9 @@ pub fn median(values: &[f64]) -> f64 {
 pub fn quantile(values: &[f64], q: f64) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
-    let Some(last) = sorted.len().checked_sub(1) else { return 0.0 };
+    let Some(last) = sorted.len().checked_sub(1) else {
+        return 0.0;
+    };
     let place = q.clamp(0.0, 1.0) * last as f64;
     let (below, above) = (sorted[place.floor() as usize], sorted[place.ceil() as usize]);
     below + (above - below) * place.fract()
@@ -69,7 +71,11 @@ fn exact(pool: &[f64], size: usize, observed: f64) -> f64 {
 fn split_distance(pool: &[f64], chosen: &[usize]) -> f64 {
     let (mut left, mut right) = (Vec::new(), Vec::new());
     for (place, &value) in pool.iter().enumerate() {
-        if chosen.contains(&place) { left.push(value) } else { right.push(value) }
+        if chosen.contains(&place) {
+            left.push(value)
+        } else {
+            right.push(value)
+        }
     }
     distance(&left, &right)
 }
@@ -77,7 +83,9 @@ fn split_distance(pool: &[f64], chosen: &[usize]) -> f64 {
 /// Steps to the next choice of places in lexical order; false after the last.
 fn next_combination(chosen: &mut [usize], n: usize) -> bool {
     let size = chosen.len();
-    let Some(i) = (0..size).rev().find(|&i| chosen[i] < n - size + i) else { return false };
+    let Some(i) = (0..size).rev().find(|&i| chosen[i] < n - size + i) else {
+        return false;
+    };
     chosen[i] += 1;
     for j in i + 1..size {
         chosen[j] = chosen[j - 1] + 1;
@@ -176,7 +184,9 @@ mod tests {
     fn chance_is_called_significant_as_rarely_as_claimed() {
         let mut random = SplitMix(7);
         let mut draw = || (0..5).map(|_| random.below(1_000_000) as f64).collect::<Vec<_>>();
-        let alarms = (0..400).filter(|_| permutation_test(&draw(), &draw()) < 0.05).count();
+        let alarms = (0..400)
+            .filter(|_| permutation_test(&draw(), &draw()) < 0.05)
+            .count();
         assert!(alarms < 40, "{alarms} of 400 at p < 0.05");
     }
 

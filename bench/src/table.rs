@@ -10,7 +10,7 @@ use comfy_table::{CellAlignment, Table};
 #[must_use]
 pub fn plain(header: &[String]) -> Table {
     let mut table = Table::new();
-    table.load_preset(UTF8_FULL_CONDENSED).set_header(header);
+    table.load_style(UTF8_FULL_CONDENSED).set_header(header);
     for column in table.column_iter_mut().skip(1) {
         column.set_cell_alignment(CellAlignment::Right);
     }
@@ -22,7 +22,11 @@ pub fn plain(header: &[String]) -> Table {
 #[must_use]
 pub fn samples(samples: &[Sample], sizes: &[usize], subject: Path, time: &str) -> Table {
     let paths = paths(samples);
-    let others: Vec<&str> = paths.iter().copied().filter(|path| *path != subject.name()).collect();
+    let others: Vec<&str> = paths
+        .iter()
+        .copied()
+        .filter(|path| *path != subject.name())
+        .collect();
     let compared: &[&str] = if others.len() < paths.len() { &others } else { &[] };
     let mut header = vec!["size".to_owned()];
     header.extend(paths.iter().map(|path| format!("{path}\n{time}")));
@@ -30,15 +34,31 @@ pub fn samples(samples: &[Sample], sizes: &[usize], subject: Path, time: &str) -
     header.extend(compared.iter().map(|other| format!("{subject} over\n{other}")));
     let mut table = plain(&header);
     for &bytes in sizes {
-        let at = |path: &str| samples.iter().find(|sample| sample.path == path && sample.bytes == bytes);
+        let at = |path: &str| {
+            samples
+                .iter()
+                .find(|sample| sample.path == path && sample.bytes == bytes)
+        };
         if paths.iter().all(|path| at(path).is_none()) {
             continue;
         }
         let cell = |path: &str, show: fn(&Sample) -> String| at(path).map_or_else(|| "–".to_owned(), show);
         let mut row = vec![human(bytes)];
-        row.extend(paths.iter().map(|path| cell(path, |sample| micros(sample.latency_us))));
-        row.extend(paths.iter().map(|path| cell(path, |sample| number(sample.mb_per_s))));
-        row.extend(compared.iter().map(|other| times_faster(at(subject.name()), at(other))));
+        row.extend(
+            paths
+                .iter()
+                .map(|path| cell(path, |sample| micros(sample.latency_us))),
+        );
+        row.extend(
+            paths
+                .iter()
+                .map(|path| cell(path, |sample| number(sample.mb_per_s))),
+        );
+        row.extend(
+            compared
+                .iter()
+                .map(|other| times_faster(at(subject.name()), at(other))),
+        );
         table.add_row(row);
     }
     table
@@ -67,7 +87,11 @@ fn times_faster(subject: Option<&Sample>, other: Option<&Sample>) -> String {
 /// A time in the unit that suits it.
 #[must_use]
 pub fn micros(us: f64) -> String {
-    if us < 1000.0 { format!("{} µs", number(us)) } else { format!("{} ms", number(us / 1000.0)) }
+    if us < 1000.0 {
+        format!("{} µs", number(us))
+    } else {
+        format!("{} ms", number(us / 1000.0))
+    }
 }
 
 /// Three significant digits, without an exponent.
@@ -90,14 +114,21 @@ mod tests {
         let all = [Sample::new("unix", 64, 2e-6, 5), Sample::new("tcp", 64, 6e-6, 5)];
         let text = samples(&all, &[1, 64], Path::Unix, "one way").to_string();
         assert!(text.contains("unix over") && text.contains("3.00 ×"), "{text}");
-        assert!(text.contains("64 B") && text.contains("2.00 µs") && text.contains("32.0"), "{text}");
+        assert!(
+            text.contains("64 B") && text.contains("2.00 µs") && text.contains("32.0"),
+            "{text}"
+        );
         assert!(!text.contains("1 B "), "no row without a sample: {text}");
     }
 
     #[test]
     fn no_ratio_without_the_subject() {
         let all = [Sample::new("tcp", 64, 6e-6, 5)];
-        assert!(!samples(&all, &[64], Path::Unix, "one way").to_string().contains("over"));
+        assert!(
+            !samples(&all, &[64], Path::Unix, "one way")
+                .to_string()
+                .contains("over")
+        );
     }
 
     #[test]

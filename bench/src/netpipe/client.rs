@@ -29,7 +29,10 @@ impl<S: Read + Write> Client<S> {
     /// A client on a stream whose other end is in [`serve`](super::serve).
     #[must_use]
     pub const fn new(stream: S) -> Self {
-        Self { stream, buffer: Vec::new() }
+        Self {
+            stream,
+            buffer: Vec::new(),
+        }
     }
 
     /// Sends messages of `bytes` bytes to and fro, `rounds` times after a short warm-up, and returns the time of all
@@ -47,7 +50,10 @@ impl<S: Read + Write> Client<S> {
         go_around(&mut self.stream, message, rounds)?;
         let elapsed = start.elapsed();
         if !wire::is_intact(message) {
-            return Err(Error::new(ErrorKind::InvalidData, format!("a message of {bytes} B came back changed")));
+            return Err(Error::new(
+                ErrorKind::InvalidData,
+                format!("a message of {bytes} B came back changed"),
+            ));
         }
         Ok(elapsed)
     }
@@ -75,7 +81,10 @@ impl<S: Read + Write> Client<S> {
             let text = format!("{messages} messages of {bytes} B were sent, {arrived} arrived");
             return Err(Error::new(ErrorKind::InvalidData, text));
         }
-        Ok(Streamed { messages, elapsed: start.elapsed() })
+        Ok(Streamed {
+            messages,
+            elapsed: start.elapsed(),
+        })
     }
 
     /// Wakes a receiver that has waited for `idle`, `rounds` times: from before the send until it has the message, in

@@ -19,7 +19,11 @@ impl Plan {
     #[must_use]
     pub fn full() -> Self {
         let sizes = sizes::netpipe(sizes::LONGEST, sizes::PERTURBATION);
-        Self { sizes, runs: 5, budget: Duration::from_secs(30) }
+        Self {
+            sizes,
+            runs: 5,
+            budget: Duration::from_secs(30),
+        }
     }
 
     /// Number of batches on each path.
@@ -31,7 +35,12 @@ impl Plan {
     /// A pace that spreads the budget evenly over all batches.
     #[must_use]
     pub fn pace(&self) -> Pace {
-        Pace { left: self.budget, batches: self.batches(), slice: None, known: FIRST_GUESS }
+        Pace {
+            left: self.budget,
+            batches: self.batches(),
+            slice: None,
+            known: FIRST_GUESS,
+        }
     }
 }
 
@@ -52,7 +61,12 @@ impl Pace {
     /// A pace at which every batch takes about `slice`, however many there are.
     #[must_use]
     pub const fn even(slice: Duration) -> Self {
-        Self { left: Duration::ZERO, batches: 0, slice: Some(slice), known: FIRST_GUESS }
+        Self {
+            left: Duration::ZERO,
+            batches: 0,
+            slice: Some(slice),
+            known: FIRST_GUESS,
+        }
     }
 
     /// Rounds of `bytes` bytes each way that fit the next batch, at least one.
@@ -91,12 +105,19 @@ mod tests {
         assert_eq!(pace.rounds(1), 5);
         pace.learn(1, 1000, MS, MS);
         assert!((999..=1001).contains(&pace.rounds(1)));
-        assert!((99..=101).contains(&pace.rounds(10)), "in proportion to the length");
+        assert!(
+            (99..=101).contains(&pace.rounds(10)),
+            "in proportion to the length"
+        );
     }
 
     #[test]
     fn an_overdrawn_batch_shortens_the_rest() {
-        let plan = Plan { sizes: vec![1, 2], runs: 1, budget: 10 * MS };
+        let plan = Plan {
+            sizes: vec![1, 2],
+            runs: 1,
+            budget: 10 * MS,
+        };
         let mut pace = plan.pace();
         pace.learn(1, 10, 8 * MS, 8 * MS);
         assert_eq!(pace.rounds(1), 2, "2 ms left at 0.8 ms a round");

@@ -49,9 +49,10 @@ pub fn sweep(lanes: &mut [Lane], plan: &Plan, mut on_sample: impl FnMut(&Sample)
 /// One batch at a pace; seconds for one way.
 pub(crate) fn one_way(lane: &mut Lane, pace: &mut Pace, bytes: usize) -> io::Result<f64> {
     let (rounds, start) = (pace.rounds(bytes), Instant::now());
-    let elapsed = lane.ping.ping(bytes, rounds).map_err(|error| {
-        io::Error::new(error.kind(), format!("{} at {bytes} B: {error}", lane.path))
-    })?;
+    let elapsed = lane
+        .ping
+        .ping(bytes, rounds)
+        .map_err(|error| io::Error::new(error.kind(), format!("{} at {bytes} B: {error}", lane.path)))?;
     pace.learn(bytes, rounds, elapsed, start.elapsed());
     Ok(seconds_each(elapsed, 2 * rounds))
 }
@@ -67,7 +68,14 @@ pub fn client<S: Read + Write>(
     on_sample: impl FnMut(&Sample),
 ) -> io::Result<Vec<Sample>> {
     let mut client = Client::new(stream);
-    sweep(&mut [Lane { path, ping: &mut client }], plan, on_sample)
+    sweep(
+        &mut [Lane {
+            path,
+            ping: &mut client,
+        }],
+        plan,
+        on_sample,
+    )
 }
 
 #[cfg(test)]
@@ -89,12 +97,28 @@ mod tests {
     #[test]
     fn medians_are_one_way_and_every_size_has_all_its_runs() {
         let (mut a, mut b) = (Ideal { visits: Vec::new() }, Ideal { visits: Vec::new() });
-        let plan = Plan { sizes: vec![1, 1000], runs: 3, budget: Duration::from_secs(1) };
-        let mut lanes = [Lane { path: "a", ping: &mut a }, Lane { path: "b", ping: &mut b }];
+        let plan = Plan {
+            sizes: vec![1, 1000],
+            runs: 3,
+            budget: Duration::from_secs(1),
+        };
+        let mut lanes = [
+            Lane {
+                path: "a",
+                ping: &mut a,
+            },
+            Lane {
+                path: "b",
+                ping: &mut b,
+            },
+        ];
         let mut seen = 0;
         let samples = sweep(&mut lanes, &plan, |_| seen += 1).expect("ideal");
         assert_eq!(seen, 4);
-        let place: Vec<_> = samples.iter().map(|s| (s.path.as_str(), s.bytes, s.runs)).collect();
+        let place: Vec<_> = samples
+            .iter()
+            .map(|s| (s.path.as_str(), s.bytes, s.runs))
+            .collect();
         assert_eq!(place, [("a", 1, 3), ("b", 1, 3), ("a", 1000, 3), ("b", 1000, 3)]);
         assert!((samples[2].latency_us - 2.0).abs() < 1e-9);
         assert!((samples[2].mb_per_s - 500.0).abs() < 1e-6);

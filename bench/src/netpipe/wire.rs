@@ -50,7 +50,9 @@ impl Op {
             1 => Ok(Self::Echo),
             2 => Ok(Self::Drain),
             3 => Ok(Self::Stamp),
-            _ => Err(invalid(format!("the peer asks for operation {code}, which this version does not know"))),
+            _ => Err(invalid(format!(
+                "the peer asks for operation {code}, which this version does not know"
+            ))),
         }
     }
 }
@@ -105,9 +107,15 @@ impl Request {
         let op = Op::from_code(u16::from_le_bytes([raw[6], raw[7]]))?;
         let bytes = u64_at(raw, 8);
         if bytes == 0 || bytes > MAX_MESSAGE as u64 {
-            return Err(invalid(format!("the peer asks for messages of {bytes} B; 1 to {MAX_MESSAGE} are served")));
+            return Err(invalid(format!(
+                "the peer asks for messages of {bytes} B; 1 to {MAX_MESSAGE} are served"
+            )));
         }
-        Ok(Self { op, bytes: bytes as usize, rounds: u64_at(raw, 16) })
+        Ok(Self {
+            op,
+            bytes: bytes as usize,
+            rounds: u64_at(raw, 16),
+        })
     }
 }
 
@@ -136,11 +144,15 @@ pub fn read_reply(stream: &mut impl Read) -> io::Result<u64> {
 
 fn check_greeting(raw: &[u8]) -> io::Result<()> {
     if raw[..4] != MAGIC {
-        return Err(invalid("the peer does not speak the sweep protocol: is it another program?".to_owned()));
+        return Err(invalid(
+            "the peer does not speak the sweep protocol: is it another program?".to_owned(),
+        ));
     }
     match u16::from_le_bytes([raw[4], raw[5]]) {
         VERSION => Ok(()),
-        other => Err(invalid(format!("the peer speaks sweep protocol {other}, this program {VERSION}"))),
+        other => Err(invalid(format!(
+            "the peer speaks sweep protocol {other}, this program {VERSION}"
+        ))),
     }
 }
 
@@ -157,7 +169,9 @@ fn invalid(message: String) -> Error {
 /// A zeroed buffer, or an error where there is no memory for it.
 pub(super) fn buffer(bytes: usize) -> io::Result<Vec<u8>> {
     let mut buffer = Vec::new();
-    buffer.try_reserve_exact(bytes).map_err(|_| Error::from(ErrorKind::OutOfMemory))?;
+    buffer
+        .try_reserve_exact(bytes)
+        .map_err(|_| Error::from(ErrorKind::OutOfMemory))?;
     buffer.resize(bytes, 0);
     Ok(buffer)
 }
@@ -172,7 +186,10 @@ pub fn fill(message: &mut [u8]) {
 /// Whether a message is as [`fill`] made it.
 #[must_use]
 pub fn is_intact(message: &[u8]) -> bool {
-    message.iter().enumerate().all(|(place, &byte)| byte == content(place))
+    message
+        .iter()
+        .enumerate()
+        .all(|(place, &byte)| byte == content(place))
 }
 
 /// A prime period, so that a message shifted by any power of two shows.
@@ -199,7 +216,11 @@ mod tests {
     #[test]
     fn requests_round_trip() {
         for op in [Op::Echo, Op::Drain, Op::Stamp] {
-            let request = Request { op, bytes: MAX_MESSAGE, rounds: u64::MAX };
+            let request = Request {
+                op,
+                bytes: MAX_MESSAGE,
+                rounds: u64::MAX,
+            };
             assert_eq!(parsed(&written(request)).expect("our own"), Some(request));
         }
     }
@@ -207,28 +228,56 @@ mod tests {
     #[test]
     fn a_closed_stream_is_no_error_but_half_a_header_is() {
         assert_eq!(parsed(&[]).expect("closed"), None);
-        let raw = written(Request { op: Op::Echo, bytes: 1, rounds: 1 });
-        assert_eq!(parsed(&raw[..10]).expect_err("cut").kind(), ErrorKind::UnexpectedEof);
+        let raw = written(Request {
+            op: Op::Echo,
+            bytes: 1,
+            rounds: 1,
+        });
+        assert_eq!(
+            parsed(&raw[..10]).expect_err("cut").kind(),
+            ErrorKind::UnexpectedEof
+        );
     }
 
     #[test]
     fn a_length_out_of_bounds_is_refused() {
         for bytes in [0_usize, MAX_MESSAGE + 1, usize::MAX] {
-            let raw = written(Request { op: Op::Echo, bytes, rounds: 1 });
+            let raw = written(Request {
+                op: Op::Echo,
+                bytes,
+                rounds: 1,
+            });
             assert_eq!(parsed(&raw).expect_err("refused").kind(), ErrorKind::InvalidData);
         }
     }
 
     #[test]
     fn strangers_and_other_versions_are_named() {
-        let mut raw = written(Request { op: Op::Echo, bytes: 1, rounds: 1 });
+        let mut raw = written(Request {
+            op: Op::Echo,
+            bytes: 1,
+            rounds: 1,
+        });
         raw[6] = 9;
-        assert!(parsed(&raw).expect_err("refused").to_string().contains("operation 9"));
+        assert!(
+            parsed(&raw)
+                .expect_err("refused")
+                .to_string()
+                .contains("operation 9")
+        );
         raw[4] = 7;
         let message = parsed(&raw).expect_err("refused").to_string();
-        assert!(message.contains("protocol 7") && message.contains("program 1"), "{message}");
+        assert!(
+            message.contains("protocol 7") && message.contains("program 1"),
+            "{message}"
+        );
         raw[0] = b'G';
-        assert!(parsed(&raw).expect_err("refused").to_string().contains("another program"));
+        assert!(
+            parsed(&raw)
+                .expect_err("refused")
+                .to_string()
+                .contains("another program")
+        );
         assert!(read_reply(&mut &[0_u8; REPLY_BYTES][..]).is_err());
     }
 

@@ -17,6 +17,7 @@ pub enum End {
         /// Unique on this machine
         #[arg(long)]
         tag: String,
+        /// What and where
         #[command(flatten)]
         place: Place,
     },
@@ -25,6 +26,7 @@ pub enum End {
         /// As the serving end printed it
         #[arg(long)]
         address: String,
+        /// What and where
         #[command(flatten)]
         place: Place,
     },

@@ -54,18 +54,27 @@ pub enum Answer {
 impl Job {
     /// Does the job over a connection.
     pub(super) fn run<S: Read + Write>(self, client: &mut Client<S>) -> Answer {
-        self.attempt(client).unwrap_or_else(|error| Answer::Failed(error.to_string()))
+        self.attempt(client)
+            .unwrap_or_else(|error| Answer::Failed(error.to_string()))
     }
 
     fn attempt<S: Read + Write>(self, client: &mut Client<S>) -> io::Result<Answer> {
         let (seconds, messages) = match self {
             Self::Echo { bytes, rounds } => (client.echo(bytes, rounds)?.as_secs_f64(), rounds),
-            Self::Stream { bytes, start_ns, time_ns } => {
+            Self::Stream {
+                bytes,
+                start_ns,
+                time_ns,
+            } => {
                 clock::spin_until(start_ns);
                 let done = client.stream(bytes, Duration::from_nanos(time_ns))?;
                 (done.elapsed.as_secs_f64(), done.messages)
             }
-            Self::Wake { bytes, idle_ns, rounds } => {
+            Self::Wake {
+                bytes,
+                idle_ns,
+                rounds,
+            } => {
                 let times = client.wake(bytes, Duration::from_nanos(idle_ns), rounds)?;
                 let seconds: Vec<f64> = times.iter().map(|&ns| ns as f64 * 1e-9).collect();
                 (median(&seconds), rounds)

@@ -26,7 +26,10 @@ impl Launcher {
     /// Starts `program`, which must be a `v4v-bench`.
     #[must_use]
     pub fn new(program: PathBuf) -> Self {
-        Self { program, environment: Vec::new() }
+        Self {
+            program,
+            environment: Vec::new(),
+        }
     }
 
     /// Starts this very program.
@@ -51,11 +54,21 @@ impl Launcher {
             command.arg("--cpu").arg(cpu.to_string());
         }
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
-        command.env("V4V_DOMAIN", domain).stdin(Stdio::piped()).stdout(Stdio::piped());
+        command
+            .env("V4V_DOMAIN", domain)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped());
         let mut child = command.spawn()?;
         let (stdin, stdout) = (child.stdin.take(), child.stdout.take());
-        let (Some(stdin), Some(stdout)) = (stdin, stdout) else { return Err(ErrorKind::BrokenPipe.into()) };
-        Ok(Process { child, stdin, stdout: BufReader::new(stdout), name: format!("{path} ({})", arguments[0]) })
+        let (Some(stdin), Some(stdout)) = (stdin, stdout) else {
+            return Err(ErrorKind::BrokenPipe.into());
+        };
+        Ok(Process {
+            child,
+            stdin,
+            stdout: BufReader::new(stdout),
+            name: format!("{path} ({})", arguments[0]),
+        })
     }
 }
 
@@ -83,9 +96,18 @@ impl Session {
         let domain = |end| format!("bench-{tag}-{end}");
         let mut server = launcher.start(path, &domain("server"), server_cpu, &["serve", "--tag", &tag])?;
         let address = server.hear()?;
-        let mut driver = launcher.start(path, &domain("client"), driver_cpu, &["drive", "--address", &address])?;
+        let mut driver = launcher.start(
+            path,
+            &domain("client"),
+            driver_cpu,
+            &["drive", "--address", &address],
+        )?;
         driver.hear()?;
-        Ok(Self { driver, _server: server, path })
+        Ok(Self {
+            driver,
+            _server: server,
+            path,
+        })
     }
 
     /// What connects the two.
@@ -127,7 +149,8 @@ impl Session {
 
 impl Ping for Session {
     fn ping(&mut self, bytes: usize, rounds: u64) -> io::Result<Duration> {
-        self.run(Job::Echo { bytes, rounds }).map(|(seconds, _)| Duration::from_secs_f64(seconds))
+        self.run(Job::Echo { bytes, rounds })
+            .map(|(seconds, _)| Duration::from_secs_f64(seconds))
     }
 }
 
@@ -144,12 +167,18 @@ impl Process {
     fn hear(&mut self) -> io::Result<String> {
         let mut wait = [PollFd::new(self.stdout.get_ref().as_fd(), PollFlags::POLLIN)];
         if poll(&mut wait, PollTimeout::from(SILENCE_SECONDS.saturating_mul(1000)))? == 0 {
-            let text = format!("{}: no answer for {SILENCE_SECONDS} s, so it is taken for stuck", self.name);
+            let text = format!(
+                "{}: no answer for {SILENCE_SECONDS} s, so it is taken for stuck",
+                self.name
+            );
             return Err(Error::new(ErrorKind::TimedOut, text));
         }
         let mut line = String::new();
         match self.stdout.read_line(&mut line)? {
-            0 => Err(Error::new(ErrorKind::BrokenPipe, format!("{} has ended early", self.name))),
+            0 => Err(Error::new(
+                ErrorKind::BrokenPipe,
+                format!("{} has ended early", self.name),
+            )),
             _ => Ok(line.trim_end().to_owned()),
         }
     }

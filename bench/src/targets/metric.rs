@@ -61,7 +61,17 @@ impl Metric {
     pub fn new(metric: &'static str, measured: f64, unit: &'static str, required: Bound) -> Self {
         let met = required.holds(measured);
         let (detail, moonshot, runs) = (String::new(), None, 0);
-        Self { metric, measured, unit, required, moonshot, met, moonshot_met: false, detail, runs }
+        Self {
+            metric,
+            measured,
+            unit,
+            required,
+            moonshot,
+            met,
+            moonshot_met: false,
+            detail,
+            runs,
+        }
     }
 
     /// Adds the bound that would be excellent.
@@ -97,7 +107,9 @@ pub fn show(metrics: &[Metric]) -> Table {
             metric.metric.to_owned(),
             format!("{} {}", number(metric.measured), metric.unit),
             metric.required.show(metric.unit),
-            metric.moonshot.map_or_else(|| "–".to_owned(), |bound| bound.show(metric.unit)),
+            metric
+                .moonshot
+                .map_or_else(|| "–".to_owned(), |bound| bound.show(metric.unit)),
             metric.verdict().to_owned(),
             metric.detail.clone(),
         ]);
@@ -112,7 +124,9 @@ mod tests {
     #[test]
     fn verdicts_follow_the_bounds() {
         let at = |value| {
-            Metric::new("m", value, "µs", Bound::AtMost(0.35)).with_moonshot(Bound::AtMost(0.26)).verdict()
+            Metric::new("m", value, "µs", Bound::AtMost(0.35))
+                .with_moonshot(Bound::AtMost(0.26))
+                .verdict()
         };
         assert_eq!([at(0.36), at(0.35), at(0.26)], ["no", "yes", "moonshot"]);
         assert!(Bound::AtLeast(8.0).holds(8.0) && !Bound::AtLeast(8.0).holds(7.9));
@@ -120,7 +134,8 @@ mod tests {
 
     #[test]
     fn the_table_names_bounds_and_what_is_behind() {
-        let metric = Metric::new("two pairs", 1.95, "×", Bound::AtLeast(1.9)).with_detail(7, "a of b".to_owned());
+        let metric =
+            Metric::new("two pairs", 1.95, "×", Bound::AtLeast(1.9)).with_detail(7, "a of b".to_owned());
         let text = show(&[metric]).to_string();
         for part in ["two pairs", "1.95 ×", "≥ 1.9 ×", "–", "yes", "a of b"] {
             assert!(text.contains(part), "{part} in {text}");

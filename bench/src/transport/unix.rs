@@ -15,7 +15,10 @@ impl Transport for Unix {
 
     fn listen(tag: &str) -> io::Result<(UnixListener, String)> {
         let name = format!("v4v-bench-{tag}");
-        Ok((UnixListener::bind_addr(&SocketAddr::from_abstract_name(&name)?)?, name))
+        Ok((
+            UnixListener::bind_addr(&SocketAddr::from_abstract_name(&name)?)?,
+            name,
+        ))
     }
 
     fn accept(listener: UnixListener) -> io::Result<UnixStream> {

@@ -4,7 +4,7 @@
 //! sender's CPU looks at the ring's space once more. The owner's notify looks at its list, then at each ring. So where
 //! the receiver reads on while a sender is on its way into the lists, one of the two CPUs sees the other.
 
-use v4v_ring::DomId;
+use v4v_ring::{DomId, cursor};
 
 use crate::Hypervisor;
 use crate::domain::Domain;
@@ -57,17 +57,28 @@ impl<H: Host> State<H> {
         self.pending.retain(|p| p.sender != sender || p.serial != serial);
     }
 
-    /// Takes out one sender whose message fits now.
+    /// Takes out one sender whose message fits now. Where none does, the receiver is asked for notify, and the space
+    /// looked at once more.
     fn take_satisfied(&mut self) -> Option<Pending> {
+        if let Some(pending) = self.satisfied() {
+            return Some(pending);
+        }
+        if self.pending.is_empty() || !self.ask_for_notify() {
+            None
+        } else {
+            self.satisfied()
+        }
+    }
+
+    fn satisfied(&mut self) -> Option<Pending> {
         if self.pending.is_empty() {
             return None;
         }
-        self.ask_for_notify();
         let free = self.free();
         let at = self
             .pending
             .iter()
-            .position(|p| v4v_ring::cursor::footprint(p.len) < free)?;
+            .position(|p| cursor::footprint(p.len) < free)?;
         Some(self.pending.swap_remove(at))
     }
 

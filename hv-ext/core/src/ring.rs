@@ -248,11 +248,14 @@ impl<H: Host> State<H> {
             .map_or(0, |mapped| mapped.producer.free(&mapped.mem))
     }
 
-    /// Asks the receiver to call notify once it has read on. The caller looks at the space afterwards.
-    pub(crate) fn ask_for_notify(&self) {
-        if let (true, Some(mem)) = (self.use_flags, self.mem()) {
-            mem.fetch_or(Word::Space, space::PENDING);
-            mem.fence();
-        }
+    /// Asks the receiver to call notify once it has read on; whether there was a need to. The caller looks at the
+    /// space afterwards.
+    pub(crate) fn ask_for_notify(&self) -> bool {
+        let Some(mem) = self.mem().filter(|_| self.use_flags) else {
+            return false;
+        };
+        mem.fetch_or(Word::Space, space::PENDING);
+        mem.fence();
+        true
     }
 }

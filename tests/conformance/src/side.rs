@@ -6,13 +6,14 @@ use crate::pair::{Pair, Role};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::getpid;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 
 /// Connections that a pair's listener holds until they are accepted, unless the pair is about that.
 const BACKLOG: u32 = 128;
 
 /// What a side has: the sockets to test, and the other side's ear.
 pub struct Side {
-    pub(crate) backend: Box<dyn Backend>,
+    pub(crate) backend: Arc<dyn Backend>,
     pub(crate) control: Control,
 }
 
@@ -28,7 +29,7 @@ pub enum Verdict {
 }
 
 /// Plays one side of `pair` to its end.
-pub fn play(pair: &Pair, role: Role, backend: Box<dyn Backend>, control: Control) -> Verdict {
+pub fn play(pair: &Pair, role: Role, backend: Arc<dyn Backend>, control: Control) -> Verdict {
     let mut side = Side { backend, control };
     match catch_unwind(AssertUnwindSafe(|| pair.play(role)(&mut side))) {
         Ok(()) => Verdict::Passed,

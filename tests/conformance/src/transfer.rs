@@ -2,8 +2,10 @@
 
 use crate::backend::Connection;
 use crate::pattern::Pattern;
-use crate::wait::{PROMPT, QUIET, Ready, ready_within, would_block};
+use crate::wait::{PROMPT, QUIET, Ready, ready_within, until, would_block};
 use std::io;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 /// The most that [`fill`] writes: more than any buffer of a connection that nobody reads.
 const FILL_LIMIT: usize = 64 << 20;
@@ -75,6 +77,12 @@ pub(crate) fn expect_bytes(from: &dyn Connection, bytes: &[u8]) {
     assert_eq!(read_exact(from, bytes.len()), bytes);
 }
 
+/// Waits until `bytes` can be read. TCP may hand over late what several writes gave it.
+#[track_caller]
+pub(crate) fn await_available(from: &dyn Connection, bytes: usize) {
+    until("such FIONREAD", || (from.available().expect("FIONREAD") == bytes).then_some(()));
+}
+
 /// Checks that the stream has ended.
 #[track_caller]
 pub(crate) fn expect_eof(from: &dyn Connection) {
@@ -137,13 +145,13 @@ pub(crate) fn drain(from: &dyn Connection, pattern: &mut Pattern) -> usize {
 /// Writes until a write fails, promptly; its error.
 #[track_caller]
 pub(crate) fn write_until_error(to: &dyn Connection) -> io::Error {
-    let end = std::time::Instant::now() + PROMPT;
+    let end = Instant::now() + PROMPT;
     loop {
         if let Err(error) = to.write(&[7; 1000]) {
             return error;
         }
-        assert!(std::time::Instant::now() < end, "writes still succeed");
-        std::thread::sleep(std::time::Duration::from_millis(1));
+        assert!(Instant::now() < end, "writes still succeed");
+        sleep(Duration::from_millis(1));
     }
 }
 

@@ -12,8 +12,8 @@ pub(crate) struct Options {
     #[arg(long)]
     json: bool,
     /// Seconds for the sweep over all transports
-    #[arg(long, default_value_t = 90)]
-    seconds: u64,
+    #[arg(long, default_value_t = 90.0)]
+    seconds: f64,
 }
 
 /// Builds, starts a daemon, sweeps, plots. Whether all went well.
@@ -23,7 +23,8 @@ pub(crate) fn run(options: &Options) -> io::Result<bool> {
     let daemon = Daemon::start(&folder)?;
     let mut sweep = Command::new(program("v4v-bench"));
     sweep.arg("sweep").arg("--paths").arg("v4v,unix,tcp");
-    sweep.arg("--seconds").arg(options.seconds.to_string()).arg("--plot").arg(folder.join("netpipe"));
+    let paths = 3.0;
+    sweep.arg("--budget").arg(format!("{:.2}", options.seconds / paths)).arg("--plot").arg(&folder);
     if options.json {
         sweep.arg("--json");
     }

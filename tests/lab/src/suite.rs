@@ -57,7 +57,7 @@ fn step(args: &[&str]) -> Command {
 
 fn plots_are_there() -> io::Result<()> {
     let folder = target().join("demo");
-    for (file, magic) in [("netpipe.svg", &b"<svg"[..]), ("netpipe.png", &b"\x89PNG"[..])] {
+    for (file, magic) in [("sweep.svg", &b"<svg"[..]), ("sweep.png", &b"\x89PNG"[..])] {
         let bytes = fs::read(folder.join(file))?;
         if !bytes.windows(magic.len()).take(200).any(|w| w == magic) {
             return Err(io::Error::other(format!("{file} is no picture")));

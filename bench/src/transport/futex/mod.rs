@@ -46,21 +46,40 @@ impl Transport for Futex {
 
     fn listen(tag: &str) -> io::Result<(Listener, String)> {
         let path = Path::new(FOLDER).join(format!("v4v-bench-{tag}"));
-        let file = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(&path)?;
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&path)?;
         let name = Name(path);
         file.set_len(page::PAGE_BYTES as u64)?;
         let address = name.0.display().to_string();
-        Ok((Listener { page: Page::map(&file)?, _name: name }, address))
+        Ok((
+            Listener {
+                page: Page::map(&file)?,
+                _name: name,
+            },
+            address,
+        ))
     }
 
     fn accept(listener: Listener) -> io::Result<FutexStream> {
         listener.page.boxes().to_server.wait_for_mail();
-        Ok(FutexStream { page: listener.page, serves: true, taken: 0 })
+        Ok(FutexStream {
+            page: listener.page,
+            serves: true,
+            taken: 0,
+        })
     }
 
     fn connect(address: &str) -> io::Result<FutexStream> {
         let file = OpenOptions::new().read(true).write(true).open(address)?;
-        Ok(FutexStream { page: Page::map(&file)?, serves: false, taken: 0 })
+        Ok(FutexStream {
+            page: Page::map(&file)?,
+            serves: false,
+            taken: 0,
+        })
     }
 }
 
@@ -76,12 +95,20 @@ pub struct FutexStream {
 impl FutexStream {
     fn inbox(&self) -> &Mailbox {
         let boxes = self.page.boxes();
-        if self.serves { &boxes.to_server } else { &boxes.to_client }
+        if self.serves {
+            &boxes.to_server
+        } else {
+            &boxes.to_client
+        }
     }
 
     fn outbox(&self) -> &Mailbox {
         let boxes = self.page.boxes();
-        if self.serves { &boxes.to_client } else { &boxes.to_server }
+        if self.serves {
+            &boxes.to_client
+        } else {
+            &boxes.to_server
+        }
     }
 }
 
@@ -104,7 +131,11 @@ impl Read for FutexStream {
 
 impl Write for FutexStream {
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-        if buf.is_empty() { Ok(0) } else { self.outbox().put(buf) }
+        if buf.is_empty() {
+            Ok(0)
+        } else {
+            self.outbox().put(buf)
+        }
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -148,6 +179,9 @@ mod tests {
         let mut client = Futex::connect(&address).expect("listening");
         client.write_all(b"x").expect("an empty box");
         drop(Futex::accept(listener).expect("there is mail"));
-        assert_eq!(client.write(b"y").expect_err("gone").kind(), io::ErrorKind::BrokenPipe);
+        assert_eq!(
+            client.write(b"y").expect_err("gone").kind(),
+            io::ErrorKind::BrokenPipe
+        );
     }
 }

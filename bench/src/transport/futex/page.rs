@@ -32,7 +32,10 @@ unsafe impl Send for Page {}
 impl Page {
     pub(super) fn map(file: &File) -> Result<Self> {
         if file.metadata()?.len() < PAGE_BYTES as u64 {
-            return Err(Error::new(ErrorKind::InvalidData, "the shared file is shorter than a page"));
+            return Err(Error::new(
+                ErrorKind::InvalidData,
+                "the shared file is shorter than a page",
+            ));
         }
         let length = NonZeroUsize::new(PAGE_BYTES).expect("a constant above zero");
         let access = ProtFlags::PROT_READ | ProtFlags::PROT_WRITE;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::vec::Vec;
 
 use v4v_ring::layout::{RING_LEN_MAX, pages};
-use v4v_ring::{Addr, Consumer, DomId, RingMem};
+use v4v_ring::{Addr, Consumer, DomId};
 
 use super::{TestHost, TestMem};
 use crate::Hypervisor;

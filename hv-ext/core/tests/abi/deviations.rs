@@ -85,44 +85,23 @@ fn long_ring() -> ([Guest; 3], u32) {
 
 #[test]
 fn deviation_the_ring_is_free_between_the_chunks_of_a_long_message() {
-    let ([a, b, c], len) = long_ring();
-    let mut passed = 0;
+    let mut overtaken = 0;
     for at in 0..16 {
-        let (c, to) = (c.clone(), b.id);
+        let ([a, b, c], len) = long_ring();
+        let to = b.id;
         let other = move || assert_eq!(c.send(to, 80, b"short"), 5);
         let payload = vec![0x5A; len as usize];
         let (sent, ran) = interleave(at, other, || a.send(b.id, 80, &payload));
         assert_eq!(sent, i64::from(len));
-        passed += u32::from(ran);
         let mut reader = b.reader(80, DomId::ANY);
-        let mut lens = Vec::new();
-        while let Some(got) = reader.take() {
-            assert!(got.payload == payload || got.payload == b"short");
-            lens.push(got.payload.len());
-        }
-        assert!(
-            lens.contains(&(len as usize)) && lens.len() == 1 + usize::from(ran),
-            "{lens:?}"
-        );
-        assert_eq!(b.unregister(80, DomId::ANY), 0);
-        b.mem(80, DomId::ANY).script([]);
-        assert_eq!(b.register_on(80, DomId::ANY, 1 << 20, 0, 0), 0);
-        fresh(&b);
+        let first = reader.take().expect("a message").payload;
+        let second = reader.take().map(|got| got.payload);
+        overtaken += u32::from(first == b"short");
+        let both = [Some(first), second];
+        assert!(both.contains(&Some(payload)));
+        assert!(both.contains(&ran.then(|| b"short".to_vec())));
     }
-    assert!(
-        passed > 4,
-        "the short message overtook at several places: {passed}"
-    );
-}
-
-/// Gives B's ring pages whose cursors are zero.
-fn fresh(b: &Guest) {
-    use v4v_ring::{RingMem, Word};
-    assert_eq!(b.unregister(80, DomId::ANY), 0);
-    let mem = b.mem(80, DomId::ANY);
-    mem.store(Word::Rx, 0);
-    mem.store(Word::Tx, 0);
-    assert_eq!(b.register(80, DomId::ANY, 1 << 20), 0);
+    assert!(overtaken > 4, "at several places: {overtaken}");
 }
 
 #[test]

@@ -11,6 +11,7 @@ use std::io::{self, IoSlice, IoSliceMut};
 use std::net::Shutdown;
 use std::os::fd::AsFd;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 pub use inet::Inet;
@@ -48,7 +49,7 @@ pub struct Message {
 /// A family of sockets.
 ///
 /// Addresses are texts that the other side's [`connect`](Self::connect) understands.
-pub trait Backend: Sync {
+pub trait Backend: Send + Sync {
     /// Its name on the command line.
     fn name(&self) -> &'static str;
 
@@ -274,12 +275,12 @@ pub const NAMES: &[&str] = if cfg!(feature = "v4v") { &["tcp", "unix", "v4v"] } 
 ///
 /// # Errors
 /// `NotFound` where there is none.
-pub fn by_name(name: &str, folder: &Path) -> io::Result<Box<dyn Backend>> {
+pub fn by_name(name: &str, folder: &Path) -> io::Result<Arc<dyn Backend>> {
     match name {
-        "tcp" => Ok(Box::new(Inet)),
-        "unix" => Ok(Box::new(Unix::new(folder))),
+        "tcp" => Ok(Arc::new(Inet)),
+        "unix" => Ok(Arc::new(Unix::new(folder))),
         #[cfg(feature = "v4v")]
-        "v4v" => Ok(Box::new(V4v)),
+        "v4v" => Ok(Arc::new(V4v)),
         other => Err(io::Error::new(
             io::ErrorKind::NotFound,
             format!("no backend \"{other}\": there are {}", NAMES.join(", ")),

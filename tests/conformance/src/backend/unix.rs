@@ -67,9 +67,10 @@ impl Unix {
     }
 
     /// Removes the name that a closed listener left behind, which the kernel does not do.
-    fn remove_stale(&self, kind: Kind, port: u32) -> io::Result<()> {
+    fn remove_stale(&self, port: u32) -> io::Result<()> {
         let path = self.path(port);
-        match socket(kind)?.connect(&SockAddr::unix(&path)?) {
+        // A living listener answers a socket of another type with EPROTOTYPE, and does not have to accept it.
+        match Socket::new(Domain::UNIX, Type::DGRAM, None)?.connect(&SockAddr::unix(&path)?) {
             Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => fs::remove_file(path),
             _ => Ok(()),
         }
@@ -86,7 +87,7 @@ impl Backend for Unix {
     }
 
     fn listen(&self, kind: Kind, port: u32, backlog: u32) -> io::Result<Box<dyn Listener>> {
-        self.remove_stale(kind, port)?;
+        self.remove_stale(port)?;
         let raw = socket(kind)?;
         self.bind(&raw, port)?;
         raw.listen(i32::try_from(backlog).unwrap_or(i32::MAX))?;

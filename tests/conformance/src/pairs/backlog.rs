@@ -1,10 +1,11 @@
 //! A listener that nobody accepts from.
 
-use crate::backend::{Connection, Kind};
+use crate::backend::{Connection, Kind, Listener};
 use crate::pair::{On, Pair};
 use crate::side::Side;
 use crate::transfer::{expect_bytes, write_all};
 use crate::wait::promptly;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 use std::thread::{Scope, scope};
 use std::time::Duration;
@@ -27,12 +28,12 @@ pub(super) const PAIRS: &[Pair] = &[
 ];
 
 const BACKLOG: u32 = 4;
-/// Beyond the backlog. Linux keeps one more than it was asked for, so of these at least two wait.
+/// Beyond the backlog. Linux keeps one more than it was asked for, so the second of these waits.
 const EXTRA: u32 = 3;
 /// How long none of the waiting may get through or fail.
 const LOOK: Duration = Duration::from_millis(300);
 
-fn listen(side: &mut Side) -> Box<dyn crate::backend::Listener> {
+fn listen(side: &mut Side) -> Box<dyn Listener> {
     let listener = side.backend.listen(Kind::Stream, 0, BACKLOG).expect("listen");
     side.control.tell("address", listener.local_addr().expect("address"));
     listener
@@ -46,7 +47,7 @@ fn holds_server(side: &mut Side) {
 }
 
 /// Accepts `count` connections, each of which says the same.
-fn accept_and_check(listener: &dyn crate::backend::Listener, count: u32) {
+fn accept_and_check(listener: &dyn Listener, count: u32) {
     for _ in 0..count {
         let (conn, _) = listener.accept().expect("accept");
         expect_bytes(&*conn, b"me");
@@ -83,22 +84,16 @@ fn full_client(side: &mut Side) {
     side.control.expect("accepted");
 }
 
-/// Connects, each in a thread of its own, and says "me" over each; they stay open until the receiver takes them.
-fn connect_all<'a>(
-    scope: &'a Scope<'a, '_>,
-    side: &Side,
-    addr: &'a str,
-) -> Receiver<Box<dyn Connection>> {
+/// Connects one after the other in a thread, says "me" over each, and hands them out.
+fn connect_all<'a>(scope: &'a Scope<'a, '_>, side: &Side, addr: &'a str) -> Receiver<Box<dyn Connection>> {
     let (tell, made) = channel();
-    for _ in 0..BACKLOG + EXTRA {
-        let tell = tell.clone();
-        let backend = side.backend.clone();
-        scope.spawn(move || {
+    let backend = Arc::clone(&side.backend);
+    scope.spawn(move || {
+        for _ in 0..BACKLOG + EXTRA {
             let conn = backend.connect(Kind::Stream, addr).expect("connect");
             write_all(&*conn, b"me");
-            // The receiver is there until all have told it.
-            let _ = tell.send(conn);
-        });
-    }
+            tell.send(conn).expect("a receiver");
+        }
+    });
     made
 }
