@@ -36,6 +36,9 @@ pub fn create(len: u32) -> io::Result<OwnedFd> {
     Ok(fd)
 }
 
+/// Where a ring's header counts messages and payload bytes, two u64 (`v4v_ring::layout`).
+const TOTALS: [usize; 2] = [32, 40];
+
 /// A mapped ring. Clones share the mapping; it goes with the last of them.
 #[derive(Clone, Debug)]
 pub struct ShmRing(Arc<Mapping>);
@@ -121,6 +124,26 @@ impl ShmRing {
         unsafe { AtomicU64::from_ptr(self.0.base.as_ptr().add(at).cast()) }
     }
 
+    /// A counter of the header.
+    fn total(&self, offset: usize) -> &AtomicU64 {
+        // SAFETY: as in `word`: inside the header, aligned to 8 bytes, and only used through atomics.
+        unsafe { AtomicU64::from_ptr(self.0.base.as_ptr().add(offset).cast()) }
+    }
+
+    /// Messages and payload bytes put into the ring so far, as its producer says.
+    #[must_use]
+    pub fn totals(&self) -> (u64, u64) {
+        let [messages, bytes] = TOTALS.map(|at| self.total(at).load(Ordering::Relaxed));
+        (messages, bytes)
+    }
+
+    /// Producer: says how many messages and payload bytes it has put into the ring so far.
+    #[inline]
+    pub fn set_totals(&self, messages: u64, bytes: u64) {
+        self.total(TOTALS[0]).store(messages, Ordering::Relaxed);
+        self.total(TOTALS[1]).store(bytes, Ordering::Relaxed);
+    }
+
     /// Where data at `offset` is, if `n` bytes from there lie inside the ring.
     #[inline]
     fn data(&self, offset: u32, n: usize) -> Option<*mut u8> {
@@ -190,6 +213,17 @@ mod tests {
         let message = Consumer::new().peek(&b).expect("honest").expect("one message");
         message.copy(&b, 0, 5, &mut &mut bytes[..]).expect("long enough");
         assert_eq!((&bytes, message.source), (b"hello", source));
+    }
+
+    #[test]
+    fn totals_are_seen_by_all_and_touch_no_word() {
+        let fd = create(4032).expect("memory");
+        let (a, b) = (ShmRing::map(&fd, 4032).expect("map"), ShmRing::map(&fd, 4032).expect("map"));
+        a.set_totals(u64::MAX, 3);
+        assert_eq!(b.totals(), (u64::MAX, 3));
+        for word in [Word::Rx, Word::Tx, Word::Event, Word::Space, Word::State, Word::RxCpu, Word::TxCpu] {
+            assert_eq!(b.load(word), 0, "{word:?}");
+        }
     }
 
     #[test]

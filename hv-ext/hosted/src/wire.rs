@@ -5,8 +5,11 @@
 //! ```
 //!
 //! A request whose `op` is below [`op::HELLO`] is a hypercall: `op` is Argo's command, `args` its four arguments, and the
-//! blob is the caller's memory, which begins at address [`BLOB_BASE`]; a successful response brings it back as the hypervisor
-//! left it. So the daemon decodes hypercalls with the very code that runs in Xen.
+//! blob is the caller's memory, which begins at address [`BLOB_BASE`]; a successful response brings it back where the
+//! hypervisor wrote to it. So the daemon decodes hypercalls with the very code that runs in Xen.
+//!
+//! A client reads the response before it sends the next request: one that does not is disconnected. Register's response
+//! carries three descriptors: the ring's memory, its face, its button ([`doorbell`](crate::doorbell)).
 //!
 //! A negative result is an errno; the blob then is a sentence for people, in UTF-8, that names the cause and the cure.
 
@@ -35,9 +38,11 @@ pub const FDS_MAX: usize = 3;
 /// Operations beside the hypercalls.
 pub mod op {
     /// Joins a domain. Arguments: [`MAGIC`](super::MAGIC), [`VERSION`](super::VERSION); blob: the domain's name. Result: the domain's id.
+    /// Comes first. Without a name the client joins no domain (result 0) and may only look things up.
     pub const HELLO: u32 = 0x1000;
-    /// Takes over a ring that is registered for the caller's domain. Arguments: the owner's domain id, the ring's port. Result: the
-    /// ring's data bytes; descriptors: memory, button.
+    /// Takes over a ring that is registered for the caller's domain. Arguments: the owner's domain id, the ring's port, the port of
+    /// the caller's ring that the taken ring shall watch from now on (0: what it watched before). Result: the ring's data bytes;
+    /// descriptors: memory, button.
     pub const ATTACH: u32 = 0x1001;
     /// Finds a domain by name (the blob). Result: its id.
     pub const RESOLVE: u32 = 0x1002;

@@ -19,6 +19,7 @@ pub(crate) const HEAD_START: Duration = Duration::from_millis(100);
 pub(crate) struct Ready(i16);
 
 impl Ready {
+    pub(crate) const NONE: Self = Self(0);
     pub(crate) const IN: Self = Self(libc::POLLIN);
     pub(crate) const OUT: Self = Self(libc::POLLOUT);
     pub(crate) const RDHUP: Self = Self(libc::POLLRDHUP);

@@ -1,5 +1,6 @@
 //! `O_NONBLOCK`: calls that say "not now".
 
+use crate::backend::Connection;
 use crate::pair::{On, Pair};
 use crate::pattern::Pattern;
 use crate::side::Side;
@@ -133,7 +134,7 @@ fn go_client(side: &mut Side) {
 }
 
 /// Reads what is there; the stream may end behind the last byte.
-fn drain_or_end(conn: &dyn crate::backend::Connection, pattern: &mut Pattern) {
+fn drain_or_end(conn: &dyn Connection, pattern: &mut Pattern) {
     let mut buf = vec![0; 64 << 10];
     while pattern.at() < LARGE as u64 {
         match conn.read(&mut buf) {

@@ -1,10 +1,11 @@
 //! Calls that wait are woken, whatever was called before them.
 
+use crate::backend::Connection;
 use crate::pair::{On, Pair};
 use crate::pattern::Pattern;
 use crate::side::Side;
 use crate::transfer::{expect_bytes, expect_eof, fill, read_exact, read_pattern, write_all, write_pattern};
-use crate::wait::{HEAD_START, Ready, await_ready, expect_would_block, promptly, ready_within};
+use crate::wait::{HEAD_START, Ready, await_ready, expect_would_block, promptly};
 use std::net::Shutdown;
 use std::thread::{scope, sleep};
 use std::time::Duration;
@@ -62,11 +63,8 @@ fn reading_client(side: &mut Side) {
 fn polling_client(side: &mut Side) {
     let conn = side.connect_stream();
     for tick in 0..TICKS {
-        let early = ready_within(&*conn, Ready::IN, Duration::ZERO);
         await_ready(&*conn, Ready::IN);
         expect_bytes(&*conn, &[tick; 5]);
-        // The server writes 20 ms after the last answer; a client that is this late proves nothing.
-        assert!(!early.has(Ready::IN) || tick == 0, "{early:?} with everything read");
         side.control.signal("got");
     }
 }
@@ -118,7 +116,7 @@ fn eof_client(side: &mut Side) {
 }
 
 /// Both sides fill the connection, wait for space in one thread, and only then read in another.
-fn full_duplex(conn: &dyn crate::backend::Connection) {
+fn full_duplex(conn: &dyn Connection) {
     scope(|scope| {
         scope.spawn(|| {
             write_pattern(conn, &mut Pattern::new(1), LARGE, 1 << 20);
