@@ -16,7 +16,8 @@
 //! button troubles only the one connection that it shares.
 
 use nix::sys::socket::{
-    AddressFamily, MsgFlags, Shutdown, SockFlag, SockType, recv, send, setsockopt, shutdown, socketpair, sockopt,
+    AddressFamily, MsgFlags, Shutdown, SockFlag, SockType, recv, send, setsockopt, shutdown, socketpair,
+    sockopt,
 };
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
@@ -53,7 +54,11 @@ impl Face {
     /// No `POLLOUT` until the next [`Button::unblock`].
     pub fn block(&self) {
         // A full buffer, or a hung-up button, is what was asked for.
-        let _ = send(self.0.as_raw_fd(), &FILLER, MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL);
+        let _ = send(
+            self.0.as_raw_fd(),
+            &FILLER,
+            MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL,
+        );
     }
 }
 
@@ -61,7 +66,11 @@ impl Button {
     /// `POLLIN` at the face.
     pub fn light(&self) {
         // A full buffer means that the face is lit already; a closed face, that nobody looks.
-        let _ = send(self.0.as_raw_fd(), &[1], MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL);
+        let _ = send(
+            self.0.as_raw_fd(),
+            &[1],
+            MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL,
+        );
     }
 
     /// `POLLOUT` at the face.
@@ -145,7 +154,11 @@ mod tests {
         face.block();
         face.block();
         button.unblock();
-        assert_eq!(polls(&face), PollFlags::POLLOUT, "blocking twice is blocking once");
+        assert_eq!(
+            polls(&face),
+            PollFlags::POLLOUT,
+            "blocking twice is blocking once"
+        );
         button.hang_up();
         assert!(polls(&face).contains(PollFlags::POLLHUP));
     }
@@ -167,7 +180,10 @@ mod tests {
         assert!(next().is_some_and(|e| e.contains(EpollFlags::EPOLLIN)));
         assert_eq!(next(), None);
         button.light();
-        assert!(next().is_some_and(|e| e.contains(EpollFlags::EPOLLIN)), "a second message is a second edge");
+        assert!(
+            next().is_some_and(|e| e.contains(EpollFlags::EPOLLIN)),
+            "a second message is a second edge"
+        );
         face.darken();
         face.block();
         assert_eq!(next(), None);

@@ -19,7 +19,15 @@ pub fn wait(word: &AtomicU32, expected: u32, timeout: Option<Duration>) -> io::R
     let timeout_ptr = timeout.as_ref().map_or(ptr::null(), ptr::from_ref);
     // SAFETY: `word` is a live, aligned 32-bit word and `timeout_ptr` is null or points to a timespec that outlives the
     // call. The kernel writes neither.
-    let r = unsafe { libc::syscall(libc::SYS_futex, word.as_ptr(), libc::FUTEX_WAIT, expected, timeout_ptr) };
+    let r = unsafe {
+        libc::syscall(
+            libc::SYS_futex,
+            word.as_ptr(),
+            libc::FUTEX_WAIT,
+            expected,
+            timeout_ptr,
+        )
+    };
     if r == 0 {
         return Ok(());
     }

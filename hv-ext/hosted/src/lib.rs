@@ -13,6 +13,8 @@
 //! | [`doorbell`] | a descriptor that polls like a socket |
 //! | [`paths`] | where the daemon listens |
 
+#[cfg(feature = "daemon")]
+pub mod daemon;
 pub mod doorbell;
 pub mod futex;
 pub mod packet;

@@ -2,9 +2,7 @@
 
 use nix::cmsg_space;
 use nix::errno::Errno;
-use nix::sys::socket::{
-    ControlMessage, ControlMessageOwned, MsgFlags, RecvMsg, UnixAddr, recvmsg, sendmsg,
-};
+use nix::sys::socket::{ControlMessage, ControlMessageOwned, MsgFlags, RecvMsg, UnixAddr, recvmsg, sendmsg};
 use std::io::{self, IoSlice, IoSliceMut};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
@@ -20,7 +18,13 @@ pub fn send(socket: impl AsFd, parts: &[&[u8]], fds: &[BorrowedFd<'_>]) -> io::R
     let rights = [ControlMessage::ScmRights(&raw)];
     let control = if raw.is_empty() { &rights[..0] } else { &rights[..] };
     loop {
-        match sendmsg::<UnixAddr>(socket.as_fd().as_raw_fd(), &slices, control, MsgFlags::MSG_NOSIGNAL, None) {
+        match sendmsg::<UnixAddr>(
+            socket.as_fd().as_raw_fd(),
+            &slices,
+            control,
+            MsgFlags::MSG_NOSIGNAL,
+            None,
+        ) {
             Err(Errno::EINTR) => {}
             sent => return sent.map(drop).map_err(io::Error::from),
         }
@@ -59,8 +63,14 @@ pub fn receive(socket: impl AsFd, buffer: &mut [u8]) -> io::Result<Received> {
             fds.extend(raw.into_iter().map(|fd| unsafe { OwnedFd::from_raw_fd(fd) }));
         }
     }
-    let truncated = message.flags.intersects(MsgFlags::MSG_TRUNC | MsgFlags::MSG_CTRUNC);
-    Ok(Received { len: message.bytes, truncated, fds })
+    let truncated = message
+        .flags
+        .intersects(MsgFlags::MSG_TRUNC | MsgFlags::MSG_CTRUNC);
+    Ok(Received {
+        len: message.bytes,
+        truncated,
+        fds,
+    })
 }
 
 #[cfg(test)]
@@ -79,7 +89,10 @@ mod tests {
         send(&a, &[b"he", b"llo"], &[a.as_fd(), b.as_fd()]).expect("sent");
         let mut buffer = [0; 8];
         let received = receive(&b, &mut buffer).expect("received");
-        assert_eq!((&buffer[..received.len], received.fds.len(), received.truncated), (&b"hello"[..], 2, false));
+        assert_eq!(
+            (&buffer[..received.len], received.fds.len(), received.truncated),
+            (&b"hello"[..], 2, false)
+        );
     }
 
     #[test]

@@ -15,8 +15,9 @@ use v4v_ring::RingMem;
 use v4v_ring::layout::{PAGE, RING_HEADER, RING_LEN_MIN, RING_LEN_USABLE, SLOT, Word, pages};
 
 /// The seals of a ring's memfd.
-const SEALS: SealFlag =
-    SealFlag::F_SEAL_SHRINK.union(SealFlag::F_SEAL_GROW).union(SealFlag::F_SEAL_SEAL);
+const SEALS: SealFlag = SealFlag::F_SEAL_SHRINK
+    .union(SealFlag::F_SEAL_GROW)
+    .union(SealFlag::F_SEAL_SEAL);
 
 /// Offset of the count of messages in the ring's header: reserved bytes behind the words of the ring's layout.
 const MESSAGES_AT: usize = 32;
@@ -35,9 +36,6 @@ pub fn create(len: u32) -> io::Result<OwnedFd> {
     fcntl(&fd, FcntlArg::F_ADD_SEALS(SEALS))?;
     Ok(fd)
 }
-
-/// Where a ring's header counts messages and payload bytes, two u64 (`v4v_ring::layout`).
-const TOTALS: [usize; 2] = [32, 40];
 
 /// A mapped ring. Clones share the mapping; it goes with the last of them.
 #[derive(Clone, Debug)]
@@ -93,7 +91,10 @@ impl ShmRing {
         let protection = ProtFlags::PROT_READ | ProtFlags::PROT_WRITE;
         // SAFETY: a new shared mapping at an address of the kernel's choice; it touches no other memory.
         let base = unsafe { mmap(None, size, protection, MapFlags::MAP_SHARED, &fd, 0)? };
-        Ok(Self(Arc::new(Mapping { base: base.cast(), len })))
+        Ok(Self(Arc::new(Mapping {
+            base: base.cast(),
+            len,
+        })))
     }
 
     /// A word of the header: to load, store and sleep on.
@@ -108,7 +109,10 @@ impl ShmRing {
     /// What the producer counted: messages, payload bytes. Statistics only: in a delegated ring they are the partner's claim.
     #[must_use]
     pub fn totals(&self) -> (u64, u64) {
-        (self.total(MESSAGES_AT).load(Ordering::Relaxed), self.total(BYTES_AT).load(Ordering::Relaxed))
+        (
+            self.total(MESSAGES_AT).load(Ordering::Relaxed),
+            self.total(BYTES_AT).load(Ordering::Relaxed),
+        )
     }
 
     /// The producer's counts, for whoever looks at them.
@@ -122,26 +126,6 @@ impl ShmRing {
     fn total(&self, at: usize) -> &AtomicU64 {
         // SAFETY: as in `word`; both offsets lie in the header, aligned to 8 bytes, and no other word overlaps them.
         unsafe { AtomicU64::from_ptr(self.0.base.as_ptr().add(at).cast()) }
-    }
-
-    /// A counter of the header.
-    fn total(&self, offset: usize) -> &AtomicU64 {
-        // SAFETY: as in `word`: inside the header, aligned to 8 bytes, and only used through atomics.
-        unsafe { AtomicU64::from_ptr(self.0.base.as_ptr().add(offset).cast()) }
-    }
-
-    /// Messages and payload bytes put into the ring so far, as its producer says.
-    #[must_use]
-    pub fn totals(&self) -> (u64, u64) {
-        let [messages, bytes] = TOTALS.map(|at| self.total(at).load(Ordering::Relaxed));
-        (messages, bytes)
-    }
-
-    /// Producer: says how many messages and payload bytes it has put into the ring so far.
-    #[inline]
-    pub fn set_totals(&self, messages: u64, bytes: u64) {
-        self.total(TOTALS[0]).store(messages, Ordering::Relaxed);
-        self.total(TOTALS[1]).store(bytes, Ordering::Relaxed);
     }
 
     /// Where data at `offset` is, if `n` bytes from there lie inside the ring.
@@ -206,9 +190,14 @@ mod tests {
     #[test]
     fn two_mappings_are_one_ring() {
         let fd = create(4032).expect("memory");
-        let (a, b) = (ShmRing::map(&fd, 4032).expect("map"), ShmRing::map(&fd, 4032).expect("map"));
+        let (a, b) = (
+            ShmRing::map(&fd, 4032).expect("map"),
+            ShmRing::map(&fd, 4032).expect("map"),
+        );
         let source = Addr::new(DomId(1), 2);
-        Producer::attach(&a).insert(&a, source, 3, 5, &mut &b"hello"[..]).expect("room");
+        Producer::attach(&a)
+            .insert(&a, source, 3, 5, &mut &b"hello"[..])
+            .expect("room");
         let mut bytes = [0; 5];
         let message = Consumer::new().peek(&b).expect("honest").expect("one message");
         message.copy(&b, 0, 5, &mut &mut bytes[..]).expect("long enough");
@@ -218,10 +207,21 @@ mod tests {
     #[test]
     fn totals_are_seen_by_all_and_touch_no_word() {
         let fd = create(4032).expect("memory");
-        let (a, b) = (ShmRing::map(&fd, 4032).expect("map"), ShmRing::map(&fd, 4032).expect("map"));
+        let (a, b) = (
+            ShmRing::map(&fd, 4032).expect("map"),
+            ShmRing::map(&fd, 4032).expect("map"),
+        );
         a.set_totals(u64::MAX, 3);
         assert_eq!(b.totals(), (u64::MAX, 3));
-        for word in [Word::Rx, Word::Tx, Word::Event, Word::Space, Word::State, Word::RxCpu, Word::TxCpu] {
+        for word in [
+            Word::Rx,
+            Word::Tx,
+            Word::Event,
+            Word::Space,
+            Word::State,
+            Word::RxCpu,
+            Word::TxCpu,
+        ] {
             assert_eq!(b.load(word), 0, "{word:?}");
         }
     }
@@ -230,7 +230,10 @@ mod tests {
     fn a_ring_cannot_be_truncated() {
         let fd = create(4032).expect("memory");
         assert_eq!(nix::unistd::ftruncate(&fd, 0), Err(nix::errno::Errno::EPERM));
-        assert_eq!(nix::unistd::ftruncate(&fd, 1 << 20), Err(nix::errno::Errno::EPERM));
+        assert_eq!(
+            nix::unistd::ftruncate(&fd, 1 << 20),
+            Err(nix::errno::Errno::EPERM)
+        );
     }
 
     #[test]

@@ -64,7 +64,9 @@ pub enum Malformed {
     #[error("a packet longer than {PACKET_MAX} bytes")]
     Long,
     /// A name that no domain can have.
-    #[error("a domain's name has 1 to {NAME_MAX} letters, digits, '.', '_' or '-'")]
+    #[error(
+        "a domain's name has 1 to {NAME_MAX} letters, digits, '.', '_' or '-', is no number and not \"any\""
+    )]
     Name,
 }
 
@@ -100,10 +102,18 @@ impl Request {
         if packet.len() > PACKET_MAX {
             return Err(Malformed::Long);
         }
-        let (head, blob) =
-            packet.split_first_chunk::<REQUEST_HEADER>().ok_or(Malformed::Short(packet.len()))?;
+        let (head, blob) = packet
+            .split_first_chunk::<REQUEST_HEADER>()
+            .ok_or(Malformed::Short(packet.len()))?;
         let args = std::array::from_fn(|i| le_u64(head, 8 + 8 * i));
-        Ok((Self { op: le_u32(head, 0), sequence: le_u32(head, 4), args }, blob))
+        Ok((
+            Self {
+                op: le_u32(head, 0),
+                sequence: le_u32(head, 4),
+                args,
+            },
+            blob,
+        ))
     }
 }
 
@@ -131,10 +141,17 @@ impl Response {
     /// # Errors
     /// [`Malformed::Short`].
     pub fn decode(packet: &[u8]) -> Result<(Self, &[u8]), Malformed> {
-        let (head, blob) =
-            packet.split_first_chunk::<RESPONSE_HEADER>().ok_or(Malformed::Short(packet.len()))?;
+        let (head, blob) = packet
+            .split_first_chunk::<RESPONSE_HEADER>()
+            .ok_or(Malformed::Short(packet.len()))?;
         let result = i64::from_le_bytes(le_u64(head, 8).to_le_bytes());
-        Ok((Self { sequence: le_u32(head, 0), result }, blob))
+        Ok((
+            Self {
+                sequence: le_u32(head, 0),
+                result,
+            },
+            blob,
+        ))
     }
 }
 
@@ -254,8 +271,16 @@ pub fn decode_name(blob: &[u8]) -> Result<&str, Malformed> {
 /// [`Malformed::Name`].
 pub fn check_name(name: &str) -> Result<(), Malformed> {
     let fits = (1..=NAME_MAX).contains(&name.len());
-    let plain = name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'));
-    if fits && plain { Ok(()) } else { Err(Malformed::Name) }
+    let plain = name
+        .bytes()
+        .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'));
+    // A number, and "any", mean something else where an address is written.
+    let taken = name == "any" || name.bytes().all(|b| b.is_ascii_digit());
+    if fits && plain && !taken {
+        Ok(())
+    } else {
+        Err(Malformed::Name)
+    }
 }
 
 /// The `u32` at `at`; callers hold enough bytes.
@@ -274,11 +299,18 @@ mod tests {
 
     #[test]
     fn requests_and_responses_come_back() {
-        let request = Request { op: op::HELLO, sequence: 7, args: [1, u64::MAX, 3, 4] };
+        let request = Request {
+            op: op::HELLO,
+            sequence: 7,
+            args: [1, u64::MAX, 3, 4],
+        };
         let mut packet = request.encode().to_vec();
         packet.extend(b"blob");
         assert_eq!(Request::decode(&packet), Ok((request, &b"blob"[..])));
-        let response = Response { sequence: 7, result: -22 };
+        let response = Response {
+            sequence: 7,
+            result: -22,
+        };
         assert_eq!(Response::decode(&response.encode()), Ok((response, &b""[..])));
     }
 
@@ -291,7 +323,14 @@ mod tests {
 
     #[test]
     fn records_come_back() {
-        let domain = DomainRecord { id: DomId(9), uid: 1, processes: 2, rings: 3, bytes: 4, name: "gpu".into() };
+        let domain = DomainRecord {
+            id: DomId(9),
+            uid: 1,
+            processes: 2,
+            rings: 3,
+            bytes: 4,
+            name: "gpu".into(),
+        };
         assert_eq!(DomainRecord::decode_all(&domain.encode()).next(), Some(domain));
         let ring = RingRecord {
             port: 1,
@@ -309,7 +348,7 @@ mod tests {
     #[test]
     fn names_are_plain() {
         assert!(check_name("gpu-0.a_b").is_ok());
-        for bad in ["", "a b", "ä", "a:1", &"x".repeat(64)] {
+        for bad in ["", "a b", "ä", "a:1", "7", "any", &"x".repeat(64)] {
             assert_eq!(check_name(bad), Err(Malformed::Name), "{bad}");
         }
         assert_eq!(decode_name(&[0xFF]), Err(Malformed::Name));

@@ -33,7 +33,11 @@ pub struct Domains {
 
 impl Default for Domains {
     fn default() -> Self {
-        Self { by_id: BTreeMap::new(), by_name: HashMap::new(), next: FIRST }
+        Self {
+            by_id: BTreeMap::new(),
+            by_name: HashMap::new(),
+            next: FIRST,
+        }
     }
 }
 
@@ -64,7 +68,8 @@ impl Domains {
     /// The lowest free id after the last one given, from 1 again after the last there is; `None` where all are taken.
     pub fn free_id(&self, reserved: impl Fn(DomId) -> bool) -> Option<DomId> {
         let ids = (self.next..=LAST).chain(FIRST..self.next).map(DomId);
-        ids.into_iter().find(|id| !self.by_id.contains_key(id) && !reserved(*id))
+        ids.into_iter()
+            .find(|id| !self.by_id.contains_key(id) && !reserved(*id))
     }
 
     /// Enters a domain of one process, whose id and name are free. `fixed`: the id is the policy's choice.
@@ -73,7 +78,15 @@ impl Domains {
             self.next = if id.0 >= LAST { FIRST } else { id.0 + 1 };
         }
         self.by_name.insert(name.into(), id);
-        self.by_id.insert(id, Domain { id, name: name.into(), uid, processes: 1 });
+        self.by_id.insert(
+            id,
+            Domain {
+                id,
+                name: name.into(),
+                uid,
+                processes: 1,
+            },
+        );
     }
 
     /// One process more.
@@ -85,7 +98,9 @@ impl Domains {
 
     /// One process less; whether that was the last, and the domain is gone from here.
     pub fn leave(&mut self, id: DomId) -> bool {
-        let Some(domain) = self.by_id.get_mut(&id) else { return false };
+        let Some(domain) = self.by_id.get_mut(&id) else {
+            return false;
+        };
         domain.processes = domain.processes.saturating_sub(1);
         if domain.processes > 0 {
             return false;
@@ -112,10 +127,17 @@ mod tests {
 
     #[test]
     fn ids_come_round_and_run_out() {
-        let mut domains = Domains { next: LAST, ..Domains::default() };
+        let mut domains = Domains {
+            next: LAST,
+            ..Domains::default()
+        };
         assert_eq!(domains.free_id(|_| false), Some(DomId(LAST)));
         domains.insert(DomId(LAST), "last", 0, false);
-        assert_eq!(domains.free_id(|id| id.0 < 3), Some(DomId(3)), "reserved ids are passed over");
+        assert_eq!(
+            domains.free_id(|id| id.0 < 3),
+            Some(DomId(3)),
+            "reserved ids are passed over"
+        );
         assert_eq!(domains.free_id(|_| true), None);
     }
 
@@ -125,9 +147,16 @@ mod tests {
         domains.insert(DomId(7), "a", 5, true);
         domains.join(DomId(7));
         assert!(!domains.leave(DomId(7)));
-        assert_eq!(domains.find("a").map(|d| (d.id, d.uid, d.processes)), Some((DomId(7), 5, 1)));
+        assert_eq!(
+            domains.find("a").map(|d| (d.id, d.uid, d.processes)),
+            Some((DomId(7), 5, 1))
+        );
         assert!(domains.leave(DomId(7)));
         assert_eq!((domains.find("a"), domains.get(DomId(7))), (None, None));
-        assert_eq!(domains.free_id(|_| false), Some(DomId(1)), "a fixed id does not move the others");
+        assert_eq!(
+            domains.free_id(|_| false),
+            Some(DomId(1)),
+            "a fixed id does not move the others"
+        );
     }
 }

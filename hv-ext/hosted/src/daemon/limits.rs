@@ -52,10 +52,17 @@ impl Capacity {
     /// With so many descriptors: a quarter for processes, the rest for rings.
     #[must_use]
     pub fn of(descriptors: u64) -> Self {
-        let all = usize::try_from(descriptors).unwrap_or(usize::MAX).saturating_sub(FDS_OTHER);
+        let all = usize::try_from(descriptors)
+            .unwrap_or(usize::MAX)
+            .saturating_sub(FDS_OTHER);
         let clients = CLIENTS_MAX.min(all / 4);
         let rings = RINGS_MAX.min((all - clients) / FDS_PER_RING);
-        Self { clients, clients_per_uid: clients.div_ceil(2), rings, rings_per_uid: rings.div_ceil(2) }
+        Self {
+            clients,
+            clients_per_uid: clients.div_ceil(2),
+            rings,
+            rings_per_uid: rings.div_ceil(2),
+        }
     }
 }
 
@@ -68,9 +75,15 @@ mod tests {
         for descriptors in [0, 300, 1024, 20_000, 1 << 20] {
             let c = Capacity::of(descriptors);
             let needed = c.clients + c.rings * FDS_PER_RING + FDS_OTHER;
-            assert!(needed <= usize::try_from(descriptors).expect("64 bits").max(FDS_OTHER), "{descriptors}");
+            assert!(
+                needed <= usize::try_from(descriptors).expect("64 bits").max(FDS_OTHER),
+                "{descriptors}"
+            );
         }
         let ample = Capacity::of(1 << 20);
-        assert_eq!((ample.clients, ample.clients_per_uid, ample.rings), (CLIENTS_MAX, CLIENTS_PER_UID, RINGS_MAX));
+        assert_eq!(
+            (ample.clients, ample.clients_per_uid, ample.rings),
+            (CLIENTS_MAX, CLIENTS_PER_UID, RINGS_MAX)
+        );
     }
 }

@@ -54,7 +54,10 @@ struct Call {
 }
 
 /// Nobody's call.
-const NOBODY: Caller = Caller { client: ClientId(0), uid: u32::MAX };
+const NOBODY: Caller = Caller {
+    client: ClientId(0),
+    uid: u32::MAX,
+};
 
 /// The machine. Hooks borrow one cell at a time, and none across a call into the hypervisor.
 #[derive(Debug)]
@@ -71,7 +74,12 @@ impl Machine {
     #[must_use]
     pub fn new(policy: Rc<Policy>, capacity: Capacity) -> Self {
         Self {
-            call: RefCell::new(Call { caller: NOBODY, memory: Memory::default(), reason: None, fresh: None }),
+            call: RefCell::new(Call {
+                caller: NOBODY,
+                memory: Memory::default(),
+                reason: None,
+                fresh: None,
+            }),
             domains: RefCell::default(),
             rings: RefCell::default(),
             policy: RefCell::new(policy),
@@ -81,7 +89,12 @@ impl Machine {
 
     /// Begins a call: `blob` is the caller's memory until the next one begins.
     pub fn begin(&self, caller: Caller, blob: &[u8]) {
-        *self.call.borrow_mut() = Call { caller, memory: Memory::new(blob), reason: None, fresh: None };
+        *self.call.borrow_mut() = Call {
+            caller,
+            memory: Memory::new(blob),
+            reason: None,
+            fresh: None,
+        };
     }
 
     /// The blob as the call left it, where it did.
@@ -98,7 +111,9 @@ impl Machine {
     pub fn enter_fresh(&self, id: RingId) -> Option<Ring> {
         let mut call = self.call.borrow_mut();
         let (ring, caller) = (call.fresh.take()?, call.caller);
-        self.rings.borrow_mut().insert(id, ring.data_len(), ring.clone(), caller);
+        self.rings
+            .borrow_mut()
+            .insert(id, ring.data_len(), ring.clone(), caller);
         Some(ring)
     }
 
@@ -130,11 +145,6 @@ impl Machine {
     /// Puts another policy in force, for what is asked from now on.
     pub fn set_policy(&self, policy: Rc<Policy>) {
         *self.policy.borrow_mut() = policy;
-    }
-
-    /// What there is room for.
-    pub fn capacity(&self) -> Capacity {
-        self.capacity
     }
 
     fn refuse(&self, refusal: Refusal) -> Errno {
@@ -184,7 +194,11 @@ impl Machine {
             );
             return Err(Refusal::new(libc::ENOMEM, why));
         }
-        let most = if policy.is_shared() { self.capacity.rings_per_uid } else { self.capacity.rings };
+        let most = if policy.is_shared() {
+            self.capacity.rings_per_uid
+        } else {
+            self.capacity.rings
+        };
         if of_uid >= most || all >= self.capacity.rings {
             let why = format!(
                 "v4vd has no room for more rings ({all} in all, {of_uid} of uid {uid}): close sockets, or start v4vd with \
@@ -201,7 +215,10 @@ impl Machine {
             return Err(Refusal::new(libc::EPERM, why));
         }
         if id.port & RING_PORT_BIT != 0 {
-            let why = format!("port {} is for a ring with one partner: listen on one below {RING_PORT_BIT}", id.port);
+            let why = format!(
+                "port {} is for a ring with one partner: listen on one below {RING_PORT_BIT}",
+                id.port
+            );
             return Err(Refusal::new(libc::EACCES, why));
         }
         Ok(())
@@ -282,7 +299,10 @@ impl Host for Machine {
     }
 
     fn may_register_any(&self, ring: RingId, len: u32) -> Result<(), Errno> {
-        self.decide(self.check_wildcard(ring).and_then(|()| self.check_ring(ring, len)))
+        self.decide(
+            self.check_wildcard(ring)
+                .and_then(|()| self.check_ring(ring, len)),
+        )
     }
 
     fn may_send(&self, from: DomId, to: Addr) -> Result<(), Errno> {
@@ -319,7 +339,11 @@ impl Hv {
     #[must_use]
     pub fn new(machine: Machine) -> Self {
         // Wildcard rings and quotas are the policy's business.
-        let params = v4v_hv::Params { enabled: true, mac_permissive: true, max_rings: v4v_hv::limits::MAX_RINGS_LIMIT };
+        let params = v4v_hv::Params {
+            enabled: true,
+            mac_permissive: true,
+            max_rings: v4v_hv::limits::MAX_RINGS_LIMIT,
+        };
         Self(Rc::new(v4v_hv::Hypervisor::new(machine, params)))
     }
 }

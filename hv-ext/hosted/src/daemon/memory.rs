@@ -17,12 +17,21 @@ impl Memory {
     /// The blob becomes the caller's memory.
     #[must_use]
     pub fn new(blob: &[u8]) -> Self {
-        Self { bytes: blob.into(), written: false }
+        Self {
+            bytes: blob.into(),
+            written: false,
+        }
     }
 
     fn range(&self, handle: u64, len: usize) -> Result<Range<usize>, Errno> {
-        let start = handle.checked_sub(BLOB_BASE).and_then(|at| usize::try_from(at).ok()).ok_or(Errno::FAULT)?;
-        let end = start.checked_add(len).filter(|end| *end <= self.bytes.len()).ok_or(Errno::FAULT)?;
+        let start = handle
+            .checked_sub(BLOB_BASE)
+            .and_then(|at| usize::try_from(at).ok())
+            .ok_or(Errno::FAULT)?;
+        let end = start
+            .checked_add(len)
+            .filter(|end| *end <= self.bytes.len())
+            .ok_or(Errno::FAULT)?;
         Ok(start..end)
     }
 
@@ -60,7 +69,13 @@ mod tests {
     fn only_the_blob_can_be_reached() {
         let memory = Memory::new(b"12345678");
         assert_eq!(memory.read(BLOB_BASE + 6, 2), Ok(&b"78"[..]));
-        for (handle, len) in [(0, 1), (BLOB_BASE - 1, 1), (BLOB_BASE + 7, 2), (u64::MAX, 1), (BLOB_BASE, usize::MAX)] {
+        for (handle, len) in [
+            (0, 1),
+            (BLOB_BASE - 1, 1),
+            (BLOB_BASE + 7, 2),
+            (u64::MAX, 1),
+            (BLOB_BASE, usize::MAX),
+        ] {
             assert_eq!(memory.read(handle, len), Err(Errno::FAULT), "{handle:#x}+{len}");
         }
     }

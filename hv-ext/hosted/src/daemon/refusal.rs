@@ -12,7 +12,10 @@ pub struct Refusal {
 impl Refusal {
     /// From its parts.
     pub fn new(errno: i32, sentence: impl Into<String>) -> Self {
-        Self { errno, sentence: sentence.into() }
+        Self {
+            errno,
+            sentence: sentence.into(),
+        }
     }
 
     /// The number as the hypervisor's core has it.

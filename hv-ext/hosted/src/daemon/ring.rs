@@ -1,6 +1,6 @@
 //! A ring as the daemon holds it: memory, mapping, the button of its doorbell.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::rc::Rc;
@@ -23,8 +23,6 @@ struct Inner {
     button: Button,
     /// Until the owner has it.
     face: RefCell<Option<Face>>,
-    /// Messages and payload bytes that the daemon put in.
-    totals: Cell<(u64, u64)>,
 }
 
 impl Ring {
@@ -37,8 +35,12 @@ impl Ring {
         let mem = ShmRing::map(&memory, len)?;
         mem.store(Word::Event, event::SUPPRESS | event::POLLS);
         let (face, button) = doorbell::pair()?;
-        let (face, totals) = (RefCell::new(Some(face)), Cell::new((0, 0)));
-        Ok(Self(Rc::new(Inner { memory, mem, button, face, totals })))
+        Ok(Self(Rc::new(Inner {
+            memory,
+            mem,
+            button,
+            face: RefCell::new(Some(face)),
+        })))
     }
 
     /// The descriptor of its memory.
@@ -78,27 +80,23 @@ impl Ring {
         }
     }
 
-    /// Counts a message of the daemon's.
-    pub fn count(&self, bytes: u64) {
-        let (messages, sum) = self.0.totals.get();
-        let totals = (messages.wrapping_add(1), sum.wrapping_add(bytes));
-        self.0.totals.set(totals);
-        self.0.mem.set_totals(totals.0, totals.1);
-    }
-
-    /// Messages and payload bytes so far: of a delegated ring what its producer says, else what the daemon counted.
-    fn totals(&self, delegated: bool) -> (u64, u64) {
-        if delegated { self.0.mem.totals() } else { self.0.totals.get() }
-    }
-
-    /// Fills in what only the ring itself says.
+    /// Fills in what only the ring itself says: how full it is and, where its partner fills it, what that has counted.
     #[must_use]
     pub fn describe(&self, record: wire::RingRecord) -> wire::RingRecord {
         let len = self.data_len();
         let rx = cursor::sanitize_rx(self.load(Word::Rx), len);
         let used = cursor::check_tx(self.load(Word::Tx), len).map_or(0, |tx| cursor::used(rx, tx, len));
-        let (messages, bytes) = self.totals(record.delegated);
-        wire::RingRecord { used, messages, bytes, ..record }
+        let (messages, bytes) = if record.delegated {
+            self.0.mem.totals()
+        } else {
+            (0, 0)
+        };
+        wire::RingRecord {
+            used,
+            messages: record.messages.saturating_add(messages),
+            bytes: record.bytes.saturating_add(bytes),
+            ..record
+        }
     }
 }
 

@@ -96,12 +96,21 @@ impl Rings {
         usage.bytes += bytes;
         *self.by_uid.entry(registrar.uid).or_default() += 1;
         self.by_client.insert((registrar.client, id));
-        self.by_id.insert(id, Record { ring, registrar, bytes });
+        self.by_id.insert(
+            id,
+            Record {
+                ring,
+                registrar,
+                bytes,
+            },
+        );
     }
 
     /// Takes a ring out.
     pub fn remove(&mut self, id: RingId) {
-        let Some(Record { registrar, bytes, .. }) = self.by_id.remove(&id) else { return };
+        let Some(Record { registrar, bytes, .. }) = self.by_id.remove(&id) else {
+            return;
+        };
         self.by_client.remove(&(registrar.client, id));
         if let Some(usage) = self.by_domain.get_mut(&id.owner) {
             usage.rings -= 1;
@@ -120,7 +129,11 @@ impl Rings {
 }
 
 /// The least name of a ring.
-const LEAST: RingId = RingId { owner: DomId(0), port: 0, partner: DomId(0) };
+const LEAST: RingId = RingId {
+    owner: DomId(0),
+    port: 0,
+    partner: DomId(0),
+};
 
 #[cfg(test)]
 mod tests {
@@ -129,21 +142,41 @@ mod tests {
     #[test]
     fn sums_follow_the_rings() {
         let mut rings = Rings::default();
-        let id = |owner, port| RingId { owner: DomId(owner), port, partner: DomId::ANY };
-        let caller = |client, uid| Caller { client: ClientId(client), uid };
+        let id = |owner, port| RingId {
+            owner: DomId(owner),
+            port,
+            partner: DomId::ANY,
+        };
+        let caller = |client, uid| Caller {
+            client: ClientId(client),
+            uid,
+        };
         let ring = || Ring::create(4032).expect("memory");
         rings.insert(id(1, 1), 4032, ring(), caller(10, 5));
         rings.insert(id(1, 2), 4048, ring(), caller(11, 5));
         rings.insert(id(2, 1), 4032, ring(), caller(11, 6));
-        assert_eq!(rings.of_domain(DomId(1)), Usage { rings: 2, bytes: 3 * 4096 });
+        assert_eq!(
+            rings.of_domain(DomId(1)),
+            Usage {
+                rings: 2,
+                bytes: 3 * 4096
+            }
+        );
         assert_eq!((rings.of_uid(5), rings.of_uid(6), rings.count()), (2, 1, 3));
         assert_eq!(rings.of_client(ClientId(11)), [id(1, 2), id(2, 1)]);
         rings.insert(id(1, 1), 4032, ring(), caller(11, 5));
-        assert_eq!((rings.of_uid(5), rings.of_client(ClientId(10))), (2, vec![]), "another process took it over");
+        assert_eq!(
+            (rings.of_uid(5), rings.of_client(ClientId(10))),
+            (2, vec![]),
+            "another process took it over"
+        );
         for id in rings.of_client(ClientId(11)) {
             rings.remove(id);
         }
-        assert_eq!((rings.count(), rings.of_uid(5), rings.of_domain(DomId(1))), (0, 0, Usage::default()));
+        assert_eq!(
+            (rings.count(), rings.of_uid(5), rings.of_domain(DomId(1))),
+            (0, 0, Usage::default())
+        );
         assert!(rings.by_client.is_empty() && rings.by_uid.is_empty() && rings.by_domain.is_empty());
     }
 }

@@ -14,7 +14,11 @@ pub struct Throttle {
 
 impl Default for Throttle {
     fn default() -> Self {
-        Self { since: Instant::now(), lines: 0, held_back: 0 }
+        Self {
+            since: Instant::now(),
+            lines: 0,
+            held_back: 0,
+        }
     }
 }
 
@@ -28,9 +32,16 @@ impl Throttle {
     fn warn_at(&mut self, now: Instant, line: impl FnOnce() -> String) -> bool {
         if now.duration_since(self.since) >= Duration::from_secs(LOG_PERIOD_S) {
             if self.held_back > 0 {
-                log::warn!("{} more lines about clients' faults were left out", self.held_back);
+                log::warn!(
+                    "{} more lines about clients' faults were left out",
+                    self.held_back
+                );
             }
-            *self = Self { since: now, lines: 0, held_back: 0 };
+            *self = Self {
+                since: now,
+                lines: 0,
+                held_back: 0,
+            };
         }
         if self.lines >= LOG_LINES {
             self.held_back += 1;

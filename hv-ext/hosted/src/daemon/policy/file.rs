@@ -81,7 +81,9 @@ impl TryFrom<String> for UserName {
     fn try_from(name: String) -> Result<Self, String> {
         match User::from_name(&name) {
             Ok(Some(user)) => Ok(Self(user.uid.as_raw())),
-            Ok(None) => Err(format!("there is no user {name:?}: create it, or write `uid = NUMBER`")),
+            Ok(None) => Err(format!(
+                "there is no user {name:?}: create it, or write `uid = NUMBER`"
+            )),
             Err(error) => Err(format!("cannot look up user {name:?}: {error}")),
         }
     }
@@ -92,7 +94,11 @@ impl TryFrom<u16> for FixedId {
 
     fn try_from(id: u16) -> Result<Self, String> {
         let last = DomId::FIRST_RESERVED - 1;
-        if (1..=last).contains(&id) { Ok(Self(DomId(id))) } else { Err(format!("a domain's id is 1 to {last}")) }
+        if (1..=last).contains(&id) {
+            Ok(Self(DomId(id)))
+        } else {
+            Err(format!("a domain's id is 1 to {last}"))
+        }
     }
 }
 
@@ -110,7 +116,9 @@ impl Policy {
         let say = |what: String| BadPolicy(format!("{}: {what}", path.display()));
         let file = File::open(path).map_err(|e| say(format!("cannot open the policy file: {e}")))?;
         let mut text = String::new();
-        file.take(POLICY_MAX + 1).read_to_string(&mut text).map_err(|e| say(format!("cannot read it: {e}")))?;
+        file.take(POLICY_MAX + 1)
+            .read_to_string(&mut text)
+            .map_err(|e| say(format!("cannot read it: {e}")))?;
         if text.len() as u64 > POLICY_MAX {
             return Err(say(format!("longer than {POLICY_MAX} bytes")));
         }
@@ -123,7 +131,10 @@ impl Policy {
     /// [`BadPolicy`], without a file's name.
     pub fn parse(text: &str, owner: u32) -> Result<Self, BadPolicy> {
         let raw: RawPolicy = toml::from_str(text).map_err(|e| BadPolicy(e.to_string().trim_end().into()))?;
-        let quota = Quota { rings: raw.rings.unwrap_or(DOMAIN_RINGS), bytes: raw.bytes.unwrap_or(DOMAIN_BYTES) };
+        let quota = Quota {
+            rings: raw.rings.unwrap_or(DOMAIN_RINGS),
+            bytes: raw.bytes.unwrap_or(DOMAIN_BYTES),
+        };
         let mut policy = Self {
             owner,
             default: raw.default,
@@ -134,14 +145,22 @@ impl Policy {
             rules: Vec::new(),
         };
         for (name, domain) in raw.domain {
-            let line = 1 + text.bytes().take(domain.span().start).filter(|b| *b == b'\n').count();
+            let line = 1 + text
+                .bytes()
+                .take(domain.span().start)
+                .filter(|b| *b == b'\n')
+                .count();
             let domain = policy.domain(&name, &domain.into_inner());
             let domain = domain.map_err(|what| BadPolicy(format!("line {line}: domain {name:?}: {what}")))?;
             policy.domains.insert(name, domain);
         }
         // Denials first: the first rule that matches decides.
-        policy.rules.extend(raw.deny.into_iter().map(|r| r.with(Verdict::Deny)));
-        policy.rules.extend(raw.allow.into_iter().map(|r| r.with(Verdict::Allow)));
+        policy
+            .rules
+            .extend(raw.deny.into_iter().map(|r| r.with(Verdict::Deny)));
+        policy
+            .rules
+            .extend(raw.allow.into_iter().map(|r| r.with(Verdict::Allow)));
         Ok(policy)
     }
 
@@ -153,17 +172,34 @@ impl Policy {
             (uid, user) => uid.or(user.map(|u| u.0)),
         };
         let id = raw.id.map(|id| id.0);
-        if let Some(other) = self.domains.iter().find(|(_, d)| id.is_some() && d.id == id).map(|(name, _)| name) {
+        if let Some(other) = self
+            .domains
+            .iter()
+            .find(|(_, d)| id.is_some() && d.id == id)
+            .map(|(name, _)| name)
+        {
             return Err(format!("has the id of domain {other:?}"));
         }
-        let quota =
-            Quota { rings: raw.rings.unwrap_or(self.quota.rings), bytes: raw.bytes.unwrap_or(self.quota.bytes) };
-        Ok(DomainPolicy { uid, id, quota, privileged_ports: raw.privileged_ports })
+        let quota = Quota {
+            rings: raw.rings.unwrap_or(self.quota.rings),
+            bytes: raw.bytes.unwrap_or(self.quota.bytes),
+        };
+        Ok(DomainPolicy {
+            uid,
+            id,
+            quota,
+            privileged_ports: raw.privileged_ports,
+        })
     }
 }
 
 impl RawRule {
     fn with(self, verdict: Verdict) -> Rule {
-        Rule { verdict, from: self.from, to: self.to, ports: self.ports }
+        Rule {
+            verdict,
+            from: self.from,
+            to: self.to,
+            ports: self.ports,
+        }
     }
 }

@@ -95,13 +95,18 @@ impl Policy {
             default: Verdict::Allow,
             wildcard: Verdict::Allow,
             unlisted: Verdict::Deny,
-            quota: Quota { rings: DOMAIN_RINGS, bytes: DOMAIN_BYTES },
+            quota: Quota {
+                rings: DOMAIN_RINGS,
+                bytes: DOMAIN_BYTES,
+            },
             domains: BTreeMap::new(),
             rules: Vec::new(),
         }
     }
 
-    fn is_trusted(&self, uid: u32) -> bool {
+    /// Whether this user is root or the daemon's own.
+    #[must_use]
+    pub fn is_trusted(&self, uid: u32) -> bool {
         uid == 0 || uid == self.owner
     }
 
@@ -112,7 +117,10 @@ impl Policy {
     pub fn may_join(&self, name: &str, uid: u32) -> Result<(), Refusal> {
         let (allowed, belongs) = match self.domains.get(name) {
             Some(DomainPolicy { uid: Some(owner), .. }) => (*owner == uid, format!("belongs to uid {owner}")),
-            Some(_) => (self.is_trusted(uid), "belongs to root and to v4vd's own user".into()),
+            Some(_) => (
+                self.is_trusted(uid),
+                "belongs to root and to v4vd's own user".into(),
+            ),
             None => {
                 let allowed = self.unlisted == Verdict::Allow || self.is_trusted(uid);
                 (allowed, "is not listed in the policy".into())
@@ -181,7 +189,10 @@ impl Policy {
         if port & RING_PORT_BIT != 0 {
             return self.may_talk(from, to);
         }
-        let rule = self.rules.iter().find(|rule| rule.is_about(from, to) && rule.ports.contain(port));
+        let rule = self
+            .rules
+            .iter()
+            .find(|rule| rule.is_about(from, to) && rule.ports.contain(port));
         from == to || rule.map_or(self.default, |rule| rule.verdict) == Verdict::Allow
     }
 

@@ -17,7 +17,11 @@ impl Pattern {
     /// Whether this name is meant.
     #[must_use]
     pub fn matches(&self, name: &str) -> bool {
-        if self.open { name.starts_with(&self.text) } else { name == self.text }
+        if self.open {
+            name.starts_with(&self.text)
+        } else {
+            name == self.text
+        }
     }
 }
 
@@ -25,11 +29,16 @@ impl TryFrom<String> for Pattern {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
-        let (text, open) = text.strip_suffix('*').map_or((text.as_str(), false), |start| (start, true));
+        let (text, open) = text
+            .strip_suffix('*')
+            .map_or((text.as_str(), false), |start| (start, true));
         if !(open && text.is_empty()) {
             check_name(text).map_err(|e| format!("{text:?} is no domain: {e}, and may end in '*'"))?;
         }
-        Ok(Self { text: text.into(), open })
+        Ok(Self {
+            text: text.into(),
+            open,
+        })
     }
 }
 

@@ -17,13 +17,17 @@ impl Ports {
     /// Whether the port is one of them.
     #[must_use]
     pub fn contain(&self, port: u32) -> bool {
-        self.0.iter().any(|(first, last)| (*first..=*last).contains(&port))
+        self.0
+            .iter()
+            .any(|(first, last)| (*first..=*last).contains(&port))
     }
 
     /// Whether these are all ports that users can bind, those below [`RING_PORT_BIT`](super::RING_PORT_BIT).
     #[must_use]
     pub fn are_all(&self) -> bool {
-        self.0.iter().any(|(first, last)| *first == 0 && *last >= super::RING_PORT_BIT - 1)
+        self.0
+            .iter()
+            .any(|(first, last)| *first == 0 && *last >= super::RING_PORT_BIT - 1)
     }
 }
 
@@ -31,7 +35,10 @@ impl TryFrom<String> for Ports {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
-        text.split(',').map(|part| range(part.trim())).collect::<Result<_, _>>().map(Self)
+        text.split(',')
+            .map(|part| range(part.trim()))
+            .collect::<Result<_, _>>()
+            .map(Self)
     }
 }
 
@@ -60,7 +67,14 @@ mod tests {
     #[test]
     fn numbers_and_ranges_are_ports() {
         let set = ports("80, 5000-5010").expect("ports");
-        for (port, there) in [(79, false), (80, true), (4999, false), (5000, true), (5010, true), (5011, false)] {
+        for (port, there) in [
+            (79, false),
+            (80, true),
+            (4999, false),
+            (5000, true),
+            (5010, true),
+            (5011, false),
+        ] {
             assert_eq!(set.contain(port), there, "{port}");
         }
         assert!(!set.are_all() && Ports::all().are_all() && ports("0-2147483647").expect("ports").are_all());

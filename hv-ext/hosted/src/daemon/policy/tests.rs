@@ -15,7 +15,10 @@ fn without_a_file_the_owner_and_root_do_as_they_like() {
     let open = Policy::open(OWNER);
     assert_eq!(policy(""), open);
     assert!(open.may_join("any", OWNER).is_ok() && open.may_join("any", 0).is_ok());
-    assert_eq!(open.may_join("any", 7).expect_err("a stranger").errno, libc::EACCES);
+    assert_eq!(
+        open.may_join("any", 7).expect_err("a stranger").errno,
+        libc::EACCES
+    );
     assert!(open.may_send("a", "b", 80) && open.may_have_wildcard() && !open.is_shared() && !open.knows(7));
 }
 
@@ -51,7 +54,9 @@ fn connection_rings_are_open_both_ways_where_one_way_is() {
     let one_way = policy("default = 'deny'\n[[allow]]\nfrom = 'a'\nto = 'b'\nports = '80'");
     assert!(one_way.may_send("b", "a", RING_PORT_BIT | 5) && one_way.may_send("a", "b", RING_PORT_BIT | 5));
     assert!(!one_way.may_talk("a", "c"));
-    let cut = policy("[[deny]]\nfrom = 'a'\nto = 'b'\n[[deny]]\nfrom = 'b'\nto = 'a'\n[[allow]]\nfrom = 'a'\nto = '*'");
+    let cut = policy(
+        "[[deny]]\nfrom = 'a'\nto = 'b'\n[[deny]]\nfrom = 'b'\nto = 'a'\n[[allow]]\nfrom = 'a'\nto = '*'",
+    );
     assert!(!cut.may_talk("a", "b") && cut.may_talk("a", "c"));
     let some = policy("[[deny]]\nfrom = 'a'\nto = 'b'\nports = '80'");
     assert!(some.may_talk("a", "b") && !some.may_send("a", "b", 80));
@@ -68,8 +73,17 @@ fn low_ports_are_for_root_and_those_whom_the_policy_names() {
 fn quotas_and_ids_are_a_domains_own_or_the_files() {
     let policy = policy("rings = 9\n[domain.a]\nid = 7\nbytes = 5\n[domain.b]\nrings = 3");
     assert_eq!(policy.quota("a"), Quota { rings: 9, bytes: 5 });
-    assert_eq!(policy.quota("b"), Quota { rings: 3, bytes: DOMAIN_BYTES });
-    assert_eq!((policy.fixed_id("a"), policy.fixed_id("b")), (Some(DomId(7)), None));
+    assert_eq!(
+        policy.quota("b"),
+        Quota {
+            rings: 3,
+            bytes: DOMAIN_BYTES
+        }
+    );
+    assert_eq!(
+        (policy.fixed_id("a"), policy.fixed_id("b")),
+        (Some(DomId(7)), None)
+    );
     assert!(policy.is_fixed(DomId(7)) && !policy.is_fixed(DomId(8)));
 }
 
@@ -77,7 +91,7 @@ fn quotas_and_ids_are_a_domains_own_or_the_files() {
 fn every_mistake_names_its_line() {
     for (text, line, what) in [
         ("x = 1", 1, "unknown field"),
-        ("\n[domain.a]\nuid = 'x'", 3, "integer"),
+        ("\n[domain.a]\nuid = 'x'", 3, "u32"),
         ("\n\n[domain.a]\nuid = 1\nuser = 'root'", 3, "both"),
         ("[domain.a]\nid = 0", 2, "1 to 32751"),
         ("[domain.a]\nid = 3\n[domain.b]\nid = 3", 3, "\"a\""),
@@ -90,7 +104,10 @@ fn every_mistake_names_its_line() {
         ("[domain.a", 1, ""),
     ] {
         let said = mistake(text);
-        assert!(said.contains(&format!("line {line}")) && said.contains(what), "{text:?}: {said}");
+        assert!(
+            said.contains(&format!("line {line}")) && said.contains(what),
+            "{text:?}: {said}"
+        );
     }
 }
 

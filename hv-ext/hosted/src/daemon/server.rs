@@ -1,0 +1,273 @@
+//! The loop: connections, requests, signals.
+
+use std::collections::HashMap;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::rc::Rc;
+
+use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
+use nix::sys::signal::{SigSet, Signal};
+use nix::sys::signalfd::{SfdFlags, SignalFd};
+
+use super::admission::{Admission, Standing};
+use super::limits::{ACCEPTS_PER_ROUND, Capacity, EVENTS_PER_ROUND};
+use super::listener::Listener;
+use super::machine::{Hv, Machine};
+use super::policy::{BadPolicy, Policy};
+use super::refusal::Refusal;
+use super::rings::{Caller, ClientId};
+use super::service::{Answer, Session, farewell};
+use super::throttle::Throttle;
+use crate::packet;
+use crate::wire::{BLOB_MAX, PACKET_MAX, Request, Response};
+
+/// Tokens of epoll; clients have those from [`FIRST_CLIENT`] on.
+const LISTENER: u64 = 0;
+const SIGNALS: u64 = 1;
+const FIRST_CLIENT: u64 = 2;
+
+#[derive(Debug)]
+struct Client {
+    socket: OwnedFd,
+    standing: Standing,
+    session: Session,
+}
+
+/// The daemon at work.
+pub struct Server {
+    listener: Listener,
+    signals: SignalFd,
+    epoll: Epoll,
+    hv: Hv,
+    reload: Box<dyn Fn() -> Result<Policy, BadPolicy>>,
+    admission: Admission,
+    clients: HashMap<u64, Client>,
+    /// The token of the next client; 64 bits never come round.
+    next: u64,
+    packet: Vec<u8>,
+    throttle: Throttle,
+}
+
+impl Server {
+    /// A daemon behind `listener`. `reload` reads the policy, now and at each SIGHUP. From now on SIGHUP, SIGINT and SIGTERM
+    /// are this value's business.
+    ///
+    /// # Errors
+    /// A policy with a mistake; the system's.
+    pub fn new(
+        listener: Listener,
+        capacity: Capacity,
+        reload: impl Fn() -> Result<Policy, BadPolicy> + 'static,
+    ) -> io::Result<Self> {
+        let policy = Rc::new(reload().map_err(io::Error::other)?);
+        listener.open_to_all(policy.is_shared())?;
+        let (signals, epoll) = (signals()?, Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?);
+        epoll.add(&listener, EpollEvent::new(EpollFlags::EPOLLIN, LISTENER))?;
+        epoll.add(&signals, EpollEvent::new(EpollFlags::EPOLLIN, SIGNALS))?;
+        Ok(Self {
+            listener,
+            signals,
+            epoll,
+            hv: Hv::new(Machine::new(policy, capacity)),
+            reload: Box::new(reload),
+            admission: Admission::new(capacity),
+            clients: HashMap::new(),
+            next: FIRST_CLIENT,
+            packet: vec![0; PACKET_MAX],
+            throttle: Throttle::default(),
+        })
+    }
+
+    /// Serves until SIGTERM or SIGINT.
+    ///
+    /// # Errors
+    /// The system's, where the loop itself cannot go on.
+    pub fn run(mut self) -> io::Result<()> {
+        log::info!("v4vd listens at {}", self.listener.path().display());
+        let mut events = [EpollEvent::empty(); EVENTS_PER_ROUND];
+        loop {
+            let n = match self.epoll.wait(&mut events, EpollTimeout::NONE) {
+                Err(nix::errno::Errno::EINTR) => continue,
+                n => n?,
+            };
+            for event in &events[..n] {
+                match event.data() {
+                    LISTENER => self.accept(),
+                    SIGNALS if self.handle_signals()? => return Ok(()),
+                    SIGNALS => {}
+                    client => self.serve(client),
+                }
+            }
+        }
+    }
+
+    fn accept(&mut self) {
+        for _ in 0..ACCEPTS_PER_ROUND {
+            match self.listener.accept() {
+                Ok((socket, uid)) => self.enter(socket, uid),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                Err(error) => {
+                    self.throttle.warn(|| format!("cannot accept a client: {error}"));
+                    return;
+                }
+            }
+        }
+    }
+
+    fn enter(&mut self, socket: OwnedFd, uid: u32) {
+        let Some(standing) = self.admission.enter(uid, &self.hv.host().policy()) else {
+            self.throttle
+                .warn(|| format!("a client of uid {uid} was turned away: there are too many of its kind"));
+            return;
+        };
+        let token = self.next;
+        self.next += 1;
+        if let Err(error) = self
+            .epoll
+            .add(&socket, EpollEvent::new(EpollFlags::EPOLLIN, token))
+        {
+            self.throttle
+                .warn(|| format!("cannot serve a client of uid {uid}: {error}"));
+            self.admission.leave(uid, standing);
+            return;
+        }
+        let session = Session::new(Caller {
+            client: ClientId(token),
+            uid,
+        });
+        self.clients.insert(
+            token,
+            Client {
+                socket,
+                standing,
+                session,
+            },
+        );
+    }
+
+    /// One request of one client; without one, or after a fault of its, the client goes.
+    fn serve(&mut self, token: u64) {
+        let Some(client) = self.clients.get_mut(&token) else {
+            return;
+        };
+        let uid = client.session.caller().uid;
+        match serve_one(&self.hv, &self.admission, client, &mut self.packet) {
+            Ok(true) => {}
+            Ok(false) => self.drop_client(token),
+            Err(error) => {
+                self.throttle
+                    .warn(|| format!("a client of uid {uid} is disconnected: {error}"));
+                self.drop_client(token);
+            }
+        }
+    }
+
+    fn drop_client(&mut self, token: u64) {
+        let Some(Client {
+            socket,
+            standing,
+            session,
+        }) = self.clients.remove(&token)
+        else {
+            return;
+        };
+        // The kernel would forget it at the close, unless another process still had the socket.
+        if let Err(error) = self.epoll.delete(&socket) {
+            log::error!("cannot forget a client: {error}");
+        }
+        self.admission.leave(session.caller().uid, standing);
+        session.end(&self.hv);
+    }
+
+    /// Whether to stop.
+    fn handle_signals(&mut self) -> io::Result<bool> {
+        while let Some(info) = self.signals.read_signal()? {
+            match i32::try_from(info.ssi_signo)
+                .ok()
+                .and_then(|n| Signal::try_from(n).ok())
+            {
+                Some(Signal::SIGHUP) => self.reload_policy(),
+                signal => {
+                    log::info!("v4vd stops ({})", signal.map_or("?", Signal::as_str));
+                    return Ok(true);
+                }
+            }
+        }
+        Ok(false)
+    }
+
+    fn reload_policy(&mut self) {
+        match (self.reload)() {
+            Ok(policy) => {
+                if let Err(error) = self.listener.open_to_all(policy.is_shared()) {
+                    log::error!("cannot change who may connect: {error}");
+                }
+                self.hv.host().set_policy(Rc::new(policy));
+                log::info!("the policy was read again");
+            }
+            Err(error) => log::error!("the old policy stays in force: {error}"),
+        }
+    }
+}
+
+fn signals() -> io::Result<SignalFd> {
+    let mut mask = SigSet::empty();
+    for signal in [Signal::SIGHUP, Signal::SIGINT, Signal::SIGTERM] {
+        mask.add(signal);
+    }
+    mask.thread_block()?;
+    Ok(SignalFd::with_flags(
+        &mask,
+        SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK,
+    )?)
+}
+
+/// Reads one request and answers it; `false`: the client has closed, or was told that it may not stay.
+///
+/// # Errors
+/// A fault of the client's: not the protocol, or an answer that it does not take.
+fn serve_one(hv: &Hv, admission: &Admission, client: &mut Client, buffer: &mut [u8]) -> io::Result<bool> {
+    let received = match packet::receive(&client.socket, buffer) {
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(true),
+        // A client that died with an answer unread.
+        Err(error) if error.kind() == io::ErrorKind::ConnectionReset => return Ok(false),
+        received => received?,
+    };
+    if received.len == 0 {
+        return Ok(false);
+    }
+    if received.truncated || !received.fds.is_empty() {
+        return Err(io::Error::other("its packet is too long or carries descriptors"));
+    }
+    let (request, blob) = Request::decode(&buffer[..received.len]).map_err(io::Error::other)?;
+    let farewell = farewell(
+        hv,
+        client.standing,
+        client.session.caller().uid,
+        admission.no_room(),
+    );
+    let (stays, outcome) = match farewell {
+        Some(refusal) => (false, Err(refusal)),
+        None => (true, client.session.serve(hv, &request, blob)),
+    };
+    answer(client, request.sequence, outcome)?;
+    Ok(stays)
+}
+
+fn answer(client: &Client, sequence: u32, outcome: Result<Answer, Refusal>) -> io::Result<()> {
+    match outcome {
+        Ok(Answer { result, blob, gift }) => {
+            let head = Response { sequence, result }.encode();
+            packet::send(&client.socket, &[&head, &blob], &gift.fds())
+        }
+        Err(Refusal { errno, sentence }) => {
+            let head = Response {
+                sequence,
+                result: -i64::from(errno),
+            }
+            .encode();
+            let sentence = &sentence.as_bytes()[..sentence.len().min(BLOB_MAX)];
+            packet::send(client.socket.as_fd(), &[&head, sentence], &[])
+        }
+    }
+}
