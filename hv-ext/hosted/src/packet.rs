@@ -1,10 +1,10 @@
 //! Packets with descriptors over a `SOCK_SEQPACKET` Unix socket.
 
-use nix::cmsg_space;
 use nix::errno::Errno;
-use nix::sys::socket::{ControlMessage, ControlMessageOwned, MsgFlags, RecvMsg, UnixAddr, recvmsg, sendmsg};
+use nix::sys::socket::{ControlMessage, MsgFlags, UnixAddr, sendmsg};
 use std::io::{self, IoSlice, IoSliceMut};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::{mem, ptr};
 
 use crate::wire::FDS_MAX;
 
@@ -42,34 +42,74 @@ pub struct Received {
     pub fds: Vec<OwnedFd>,
 }
 
-/// Receives one packet.
+/// The one control message that is understood: descriptors, behind the kernel's header for them.
+#[repr(C)]
+struct Control {
+    header: libc::cmsghdr,
+    fds: [RawFd; FDS_MAX],
+}
+
+const _: () = assert!(mem::offset_of!(Control, fds) == size_of::<libc::cmsghdr>());
+
+impl Control {
+    /// Bytes without the padding behind the last descriptor: the kernel passes no more of them than fit.
+    const SIZE: usize = mem::offset_of!(Control, fds) + FDS_MAX * size_of::<RawFd>();
+
+    fn empty() -> Self {
+        // SAFETY: integers, for which zero is a value.
+        unsafe { mem::zeroed() }
+    }
+
+    /// Takes over the descriptors that the kernel left here.
+    fn take(&mut self) -> Vec<OwnedFd> {
+        let rights = (self.header.cmsg_level, self.header.cmsg_type) == (libc::SOL_SOCKET, libc::SCM_RIGHTS);
+        // A `usize` with glibc, an `u32` with musl.
+        #[allow(clippy::unnecessary_cast)]
+        let bytes = (self.header.cmsg_len as usize).saturating_sub(mem::offset_of!(Self, fds));
+        let count = if rights { bytes / size_of::<RawFd>() } else { 0 };
+        self.header.cmsg_len = 0;
+        let raw = self.fds.iter().take(count);
+        // SAFETY: the kernel has just made these descriptors for this process; nothing else knows of them, and the length
+        // that announces them is zero from now on.
+        raw.map(|fd| unsafe { OwnedFd::from_raw_fd(*fd) }).collect()
+    }
+}
+
+/// Receives one packet. Descriptors that came along are owned or, beyond [`FDS_MAX`], were never made: nothing that a sender
+/// adds to its packets can use this process's descriptors up.
 ///
 /// # Errors
 /// The system's; `WouldBlock` on a non-blocking socket without a packet.
 pub fn receive(socket: impl AsFd, buffer: &mut [u8]) -> io::Result<Received> {
-    let mut control = cmsg_space!([RawFd; FDS_MAX]);
-    let mut slices = [IoSliceMut::new(buffer)];
-    let message: RecvMsg<'_, '_, UnixAddr> = loop {
-        let flags = MsgFlags::MSG_CMSG_CLOEXEC;
-        match recvmsg(socket.as_fd().as_raw_fd(), &mut slices, Some(&mut control), flags) {
-            Err(Errno::EINTR) => {}
-            other => break other?,
+    let mut control = Control::empty();
+    let mut slice = IoSliceMut::new(buffer);
+    // SAFETY: integers and pointers, for which zero is a value.
+    let mut message: libc::msghdr = unsafe { mem::zeroed() };
+    message.msg_iov = ptr::from_mut(&mut slice).cast();
+    message.msg_iovlen = 1;
+    message.msg_control = ptr::from_mut(&mut control).cast();
+    message.msg_controllen = Control::SIZE as _;
+    let len = loop {
+        // SAFETY: `message` points to one `iovec` (which is what an `IoSliceMut` is) over a buffer that is ours, and to
+        // `Control::SIZE` bytes of `control`, aligned for a header. All outlive the call.
+        let got = unsafe {
+            libc::recvmsg(
+                socket.as_fd().as_raw_fd(),
+                &raw mut message,
+                libc::MSG_CMSG_CLOEXEC,
+            )
+        };
+        match usize::try_from(got) {
+            Ok(len) => break len,
+            Err(_) if Errno::last() == Errno::EINTR => {}
+            Err(_) => return Err(io::Error::last_os_error()),
         }
     };
-    let mut fds = Vec::new();
-    for part in message.cmsgs()? {
-        if let ControlMessageOwned::ScmRights(raw) = part {
-            // SAFETY: the kernel has just made these descriptors for this process, and nothing else knows of them.
-            fds.extend(raw.into_iter().map(|fd| unsafe { OwnedFd::from_raw_fd(fd) }));
-        }
-    }
-    let truncated = message
-        .flags
-        .intersects(MsgFlags::MSG_TRUNC | MsgFlags::MSG_CTRUNC);
+    let truncated = message.msg_flags & (libc::MSG_TRUNC | libc::MSG_CTRUNC) != 0;
     Ok(Received {
-        len: message.bytes,
+        len,
         truncated,
-        fds,
+        fds: control.take(),
     })
 }
 
@@ -100,6 +140,28 @@ mod tests {
         let (a, b) = pair();
         send(&a, &[b"hello"], &[]).expect("sent");
         assert!(receive(&b, &mut [0; 3]).expect("received").truncated);
+    }
+
+    #[test]
+    fn descriptors_beyond_those_that_fit_are_cut_and_none_is_left_open() {
+        // The packets hold copies of a pipe's only writing end, so its end of file tells that all were closed.
+        let (reader, writer) = nix::unistd::pipe2(nix::fcntl::OFlag::O_NONBLOCK).expect("a pipe");
+        let (a, b) = pair();
+        for n in [FDS_MAX, FDS_MAX + 1, 200] {
+            send(&a, &[b"x"], &vec![writer.as_fd(); n]).expect("sent");
+            let received = receive(&b, &mut [0; 3]).expect("received");
+            assert_eq!(
+                (received.fds.len(), received.truncated),
+                (FDS_MAX, n > FDS_MAX),
+                "{n}"
+            );
+        }
+        drop(writer);
+        assert_eq!(
+            nix::unistd::read(&reader, &mut [0; 1]),
+            Ok(0),
+            "a writing end is open"
+        );
     }
 
     #[test]
