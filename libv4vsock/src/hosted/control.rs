@@ -1,13 +1,13 @@
 //! The process's one connection to the daemon: hypercalls and the operations beside them.
 
 use crate::backend::domain_name;
-use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, connect, socket};
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, connect, getsockopt, socket, sockopt};
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use v4v_hosted::packet;
-use v4v_hosted::paths::socket_path;
+use v4v_hosted::paths::{SOCKET_VAR, is_path_given, socket_path};
 use v4v_hosted::wire::{MAGIC, PACKET_MAX, Request, Response, VERSION, op};
 use v4v_ring::DomId;
 
@@ -58,6 +58,7 @@ impl Control {
         let flags = SockFlag::SOCK_CLOEXEC;
         let socket = socket(AddressFamily::Unix, SockType::SeqPacket, flags, None)?;
         connect(socket.as_raw_fd(), &UnixAddr::new(path)?).map_err(|e| no_daemon(e.into(), path))?;
+        check_daemon(&socket, path)?;
         let mut link = Link { socket, sequence: 0, buffer: vec![0; PACKET_MAX] };
         let hello = link.call(op::HELLO, [MAGIC, VERSION.into(), 0, 0], name.as_bytes())?;
         let domain = DomId(u16::try_from(hello.result).map_err(|_| protocol("a domain id out of range"))?);
@@ -127,6 +128,19 @@ fn refused(result: i64, reason: &[u8]) -> io::Error {
         Ok(reason) if !reason.is_empty() => crate::error::with_reason(errno, reason),
         _ => io::Error::from_raw_os_error(errno),
     }
+}
+
+/// A default path may lie in `/tmp`, where anybody can listen: only root's daemon and the user's own are believed there.
+fn check_daemon(socket: &OwnedFd, path: &Path) -> io::Result<()> {
+    let daemon = getsockopt(socket, sockopt::PeerCredentials)?.uid();
+    if is_path_given() || daemon == 0 || daemon == nix::unistd::geteuid().as_raw() {
+        return Ok(());
+    }
+    let reason = format!(
+        "the v4vd at {} is run by uid {daemon}: set {SOCKET_VAR} to that path if you trust that user with your data",
+        path.display()
+    );
+    Err(crate::error::with_reason(libc::EACCES, &reason))
 }
 
 fn no_daemon(error: io::Error, path: &Path) -> io::Error {
