@@ -24,7 +24,11 @@ impl Daemon {
     pub(crate) fn start(folder: &Path) -> io::Result<Self> {
         fs::create_dir_all(folder)?;
         let socket = folder.join(format!("v4vd-{}.sock", std::process::id()));
-        let child = Command::new(program("v4vd")).arg("--socket").arg(&socket).args(["--log", "warn"]).spawn()?;
+        let child = Command::new(program("v4vd"))
+            .arg("--socket")
+            .arg(&socket)
+            .args(["--log", "warn"])
+            .spawn()?;
         let mut daemon = Self { child, socket };
         daemon.await_socket()?;
         Ok(daemon)
@@ -44,10 +48,15 @@ impl Daemon {
                 _ => {}
             }
             if let Some(status) = self.child.try_wait()? {
-                return Err(io::Error::other(format!("v4vd ended at once ({status}); its message is above")));
+                return Err(io::Error::other(format!(
+                    "v4vd ended at once ({status}); its message is above"
+                )));
             }
             if Instant::now() > end {
-                return Err(io::Error::other(format!("v4vd does not listen at {}", self.socket.display())));
+                return Err(io::Error::other(format!(
+                    "v4vd does not listen at {}",
+                    self.socket.display()
+                )));
             }
             std::thread::sleep(Duration::from_millis(10));
         }

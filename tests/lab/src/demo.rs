@@ -24,9 +24,17 @@ pub(crate) fn run(options: &Options) -> io::Result<bool> {
     let mut sweep = Command::new(program("v4v-bench"));
     sweep.arg("sweep").arg("--paths").arg("v4v,unix,tcp");
     let paths = 3.0;
-    sweep.arg("--budget").arg(format!("{:.2}", options.seconds / paths)).arg("--plot").arg(&folder);
+    sweep
+        .arg("--budget")
+        .arg(format!("{:.2}", options.seconds / paths))
+        .arg("--plot")
+        .arg(&folder);
     if options.json {
         sweep.arg("--json");
     }
-    Ok(sweep.env("V4V_SOCKET", daemon.socket()).env("V4V_BACKEND", "hosted").status()?.success())
+    Ok(sweep
+        .env("V4V_SOCKET", daemon.socket())
+        .env("V4V_BACKEND", "hosted")
+        .status()?
+        .success())
 }

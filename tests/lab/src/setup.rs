@@ -4,20 +4,25 @@ use crate::workspace::cargo;
 use std::io;
 use std::process::{Command, Stdio};
 
-/// Cargo's own helpers and where they come from.
-const TOOLS: [(&str, &str); 2] = [("fmt", "rustfmt"), ("clippy", "clippy")];
+/// Cargo's own helpers: the subcommand, rustup's component, and Debian's package for its own Rust (`cargo-web`).
+const TOOLS: [(&str, &str, &str); 2] = [
+    ("fmt", "rustfmt", "rustfmt-web"),
+    ("clippy", "clippy", "rust-web-clippy"),
+];
 
 /// Installs what is missing.
 pub(crate) fn ensure_tools() -> io::Result<()> {
-    for (subcommand, component) in TOOLS {
+    for (subcommand, component, package) in TOOLS {
         if has(subcommand) {
             continue;
         }
         println!("installing {component}");
-        let added = Command::new("rustup").args(["component", "add", component]).status();
-        if !added.is_ok_and(|status| status.success()) || !has(subcommand) {
+        let added = succeeds(Command::new("rustup").args(["component", "add", component]))
+            || succeeds(Command::new("apt-get").args(["install", "--yes", package]));
+        if !added || !has(subcommand) {
             return Err(io::Error::other(format!(
-                "cargo {subcommand} is missing and rustup could not add it: install the component {component}"
+                "cargo {subcommand} is missing, and neither rustup nor apt-get could add it: install rustup's component \
+                 {component}, or as root Debian's package {package}"
             )));
         }
     }
@@ -25,6 +30,10 @@ pub(crate) fn ensure_tools() -> io::Result<()> {
 }
 
 fn has(subcommand: &str) -> bool {
-    let quiet = |c: &mut Command| c.stdout(Stdio::null()).stderr(Stdio::null()).status();
-    quiet(&mut cargo(&[subcommand, "--version"])).is_ok_and(|status| status.success())
+    let mut version = cargo(&[subcommand, "--version"]);
+    succeeds(version.stdout(Stdio::null()).stderr(Stdio::null()))
+}
+
+fn succeeds(command: &mut Command) -> bool {
+    command.status().is_ok_and(|status| status.success())
 }

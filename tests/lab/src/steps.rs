@@ -19,7 +19,10 @@ impl Steps {
         let outcome = match command.stdin(Stdio::null()).status() {
             Ok(status) if status.success() => Ok(()),
             Ok(status) => Err(format!("{status}")),
-            Err(error) => Err(format!("cannot start {}: {error}", command.get_program().display())),
+            Err(error) => Err(format!(
+                "cannot start {}: {error}",
+                command.get_program().display()
+            )),
         };
         self.record(name, start, outcome);
     }

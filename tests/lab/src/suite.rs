@@ -19,14 +19,22 @@ pub(crate) struct Options {
 pub(crate) fn run(options: &Options) -> io::Result<bool> {
     ensure_tools()?;
     let mut steps = Steps::default();
-    let wanted = |name: &str| options.only.as_ref().is_none_or(|only| name.contains(only.as_str()));
+    let wanted = |name: &str| {
+        options
+            .only
+            .as_ref()
+            .is_none_or(|only| name.contains(only.as_str()))
+    };
     for (name, args) in CARGO_STEPS {
         if wanted(name) {
             steps.run(name, &mut step(args));
         }
     }
     if wanted("demo") {
-        steps.run("demo, five seconds of it", &mut cargo(&["xtask", "demo", "--json", "--seconds", "5"]));
+        steps.run(
+            "demo, five seconds of it",
+            &mut cargo(&["xtask", "demo", "--json", "--seconds", "5"]),
+        );
         steps.check("demo leaves its plots", plots_are_there);
     }
     Ok(steps.close())
@@ -35,16 +43,50 @@ pub(crate) fn run(options: &Options) -> io::Result<bool> {
 /// Cargo's part, in order: cheap checks first.
 const CARGO_STEPS: [(&str, &[&str]); 7] = [
     ("formatting", &["fmt", "--all", "--check"]),
-    ("clippy", &["clippy", "--workspace", "--all-targets", "--all-features", "--", "-D", "warnings"]),
-    ("clippy, the hosted library alone", &[
-        "clippy", "-p", "v4v-hosted", "--no-default-features", "--", "-D", "warnings",
-    ]),
-    ("documentation", &["doc", "--workspace", "--no-deps", "--all-features"]),
+    (
+        "clippy",
+        &[
+            "clippy",
+            "--workspace",
+            "--all-targets",
+            "--all-features",
+            "--",
+            "-D",
+            "warnings",
+        ],
+    ),
+    (
+        "clippy, the hosted library alone",
+        &[
+            "clippy",
+            "-p",
+            "v4v-hosted",
+            "--no-default-features",
+            "--",
+            "-D",
+            "warnings",
+        ],
+    ),
+    (
+        "documentation",
+        &["doc", "--workspace", "--no-deps", "--all-features"],
+    ),
     ("programs", &["build", "--workspace", "--bins"]),
-    ("unit, property, model, conformance and fault tests", &[
-        "test", "--workspace", "--all-features", "--no-fail-fast", "--exclude", "v4v-soak",
-    ]),
-    ("soak", &["test", "--release", "-p", "v4v-soak", "--", "--nocapture"]),
+    (
+        "unit, property, model, conformance and fault tests",
+        &[
+            "test",
+            "--workspace",
+            "--all-features",
+            "--no-fail-fast",
+            "--exclude",
+            "v4v-soak",
+        ],
+    ),
+    (
+        "soak",
+        &["test", "--release", "-p", "v4v-soak", "--", "--nocapture"],
+    ),
 ];
 
 fn step(args: &[&str]) -> Command {
@@ -63,6 +105,9 @@ fn plots_are_there() -> io::Result<()> {
             return Err(io::Error::other(format!("{file} is no picture")));
         }
     }
-    println!("plots in {}", folder.strip_prefix(root()).unwrap_or(&folder).display());
+    println!(
+        "plots in {}",
+        folder.strip_prefix(root()).unwrap_or(&folder).display()
+    );
     Ok(())
 }

@@ -7,7 +7,10 @@ use std::process::Command;
 
 /// The project's root folder.
 pub(crate) fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap_or_else(|| Path::new("."))
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .ancestors()
+        .nth(2)
+        .unwrap_or_else(|| Path::new("."))
 }
 
 /// Where cargo puts what it builds.
@@ -24,7 +27,17 @@ pub(crate) fn cargo(args: &[&str]) -> Command {
 
 /// Builds the programs of a demonstration in release mode; cargo shows its own progress.
 pub(crate) fn build_programs() -> io::Result<()> {
-    let args = ["build", "--release", "-p", "v4v-hosted", "-p", "v4v-cli", "-p", "v4v-bench", "--bins"];
+    let args = [
+        "build",
+        "--release",
+        "-p",
+        "v4v-hosted",
+        "-p",
+        "v4v-cli",
+        "-p",
+        "v4v-bench",
+        "--bins",
+    ];
     if cargo(&args).status()?.success() {
         return Ok(());
     }
