@@ -1,6 +1,6 @@
 //! Which V4V carries this process's sockets: the guest kernel's address family, or a daemon on a machine without Xen.
 
-use crate::hosted::control::control;
+use crate::hosted::control::{control, observer};
 use crate::kernel;
 use std::env;
 use std::io;
@@ -78,7 +78,7 @@ pub(crate) fn resolve(name: &str) -> io::Result<DomId> {
     match backend()? {
         Backend::Kernel { .. } => kernel::resolve(name),
         Backend::Hosted => {
-            let answer = control()?.call(op::RESOLVE, [0; 4], name.as_bytes())?;
+            let answer = observer()?.call(op::RESOLVE, [0; 4], name.as_bytes())?;
             let id = u16::try_from(answer.result).map_err(|_| io::Error::from_raw_os_error(libc::EPROTO))?;
             Ok(DomId(id))
         }
@@ -89,7 +89,7 @@ pub(crate) fn resolve(name: &str) -> io::Result<DomId> {
 pub(crate) fn domain_name_of(domain: DomId) -> io::Result<Option<String>> {
     match backend()? {
         Backend::Kernel { .. } => Ok(kernel::name_of(domain)),
-        Backend::Hosted => match control()?.call(op::NAME_OF, [domain.0.into(), 0, 0, 0], &[]) {
+        Backend::Hosted => match observer()?.call(op::NAME_OF, [domain.0.into(), 0, 0, 0], &[]) {
             Ok(answer) => Ok(String::from_utf8(answer.blob).ok()),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
@@ -110,7 +110,11 @@ mod tests {
             ("hosted", Some(41), Backend::Hosted),
             ("kernel", Some(41), kernel),
         ] {
-            assert_eq!(choose(wanted, family).expect("possible"), chosen, "{wanted} {family:?}");
+            assert_eq!(
+                choose(wanted, family).expect("possible"),
+                chosen,
+                "{wanted} {family:?}"
+            );
         }
     }
 
@@ -119,6 +123,9 @@ mod tests {
         let error = choose("kernel", None).expect_err("no module");
         assert_eq!(crate::error::errno(&error), Some(libc::EAFNOSUPPORT));
         assert!(error.to_string().contains("load the module"));
-        assert_eq!(choose("tcp", None).expect_err("unknown").kind(), io::ErrorKind::InvalidInput);
+        assert_eq!(
+            choose("tcp", None).expect_err("unknown").kind(),
+            io::ErrorKind::InvalidInput
+        );
     }
 }

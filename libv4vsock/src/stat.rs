@@ -1,8 +1,9 @@
 //! Which domains there are, which rings they own, and what went through them.
 
 use crate::backend::{Backend, backend};
-use crate::hosted::control::control;
+use crate::hosted::control::{Control, observer};
 use std::io;
+use std::sync::Arc;
 use v4v_hosted::wire::{DomainRecord, RingRecord, op};
 use v4v_ring::DomId;
 
@@ -47,7 +48,7 @@ pub struct RingStat {
 /// # Errors
 /// `Unsupported` on a kernel backend, whose figures are in `/proc/net/v4v`; else where the daemon cannot be reached.
 pub fn domains() -> io::Result<Vec<DomainStat>> {
-    let control = hosted_control()?;
+    let control = daemon()?;
     let mut all = Vec::new();
     let mut from = 0_u64;
     loop {
@@ -68,7 +69,7 @@ pub fn domains() -> io::Result<Vec<DomainStat>> {
 /// # Errors
 /// As [`domains`]; `NotFound` where there is no such domain.
 pub fn rings(domain: u16) -> io::Result<Vec<RingStat>> {
-    let control = hosted_control()?;
+    let control = daemon()?;
     let mut all = Vec::new();
     loop {
         let skip = u64::try_from(all.len()).unwrap_or(u64::MAX);
@@ -81,12 +82,13 @@ pub fn rings(domain: u16) -> io::Result<Vec<RingStat>> {
     }
 }
 
-fn hosted_control() -> io::Result<std::sync::Arc<crate::hosted::control::Control>> {
+fn daemon() -> io::Result<Arc<Control>> {
     match backend()? {
-        Backend::Hosted => control(),
-        Backend::Kernel { .. } => {
-            Err(io::Error::new(io::ErrorKind::Unsupported, "the kernel's figures are in /proc/net/v4v"))
-        }
+        Backend::Hosted => observer(),
+        Backend::Kernel { .. } => Err(io::Error::new(
+            io::ErrorKind::Unsupported,
+            "the kernel's figures are in /proc/net/v4v",
+        )),
     }
 }
 

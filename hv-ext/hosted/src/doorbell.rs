@@ -10,6 +10,7 @@
 //! | no `POLLOUT` | the owner filled the face's send buffer ([`Face::block`]) |
 //! | `POLLOUT` | somebody read the button empty ([`Button::unblock`]) |
 //! | `POLLRDHUP` | the button was shut down for sending ([`Button::end`]) |
+//! | `POLLHUP` | that, and the face was shut down for sending ([`Face::end`]) |
 //! | `POLLHUP` | the button was shut down ([`Button::hang_up`]) |
 //!
 //! Each change wakes pollers, level- and edge-triggered, as the same change of a socket does. A partner that plays with its
@@ -46,9 +47,15 @@ pub fn pair() -> io::Result<(Face, Button)> {
 }
 
 impl Face {
-    /// No `POLLIN` until the next [`Button::light`].
-    pub fn darken(&self) {
-        empty(&self.0);
+    /// No `POLLIN` until the next [`Button::light`]. Whether there was one.
+    pub fn darken(&self) -> bool {
+        empty(&self.0)
+    }
+
+    /// The owner sends nothing more: together with [`Button::end`] that is `POLLHUP`.
+    pub fn end(&self) {
+        // Fails only where the button is hung up.
+        let _ = shutdown(self.0.as_raw_fd(), Shutdown::Write);
     }
 
     /// No `POLLOUT` until the next [`Button::unblock`].
@@ -91,15 +98,17 @@ impl Button {
     }
 }
 
-/// Reads until nothing is left. The other end cannot keep us here: more than a buffer's worth is left for the next call.
-fn empty(fd: &OwnedFd) {
+/// Reads until nothing is left; whether there was something, or the end. The other end cannot keep us here: more than a
+/// buffer's worth is left for the next call.
+fn empty(fd: &OwnedFd) -> bool {
     let mut sink = [0; FILLER.len()];
-    for _ in 0..64 {
+    for round in 0..64 {
         match recv(fd.as_raw_fd(), &mut sink, MsgFlags::MSG_DONTWAIT) {
             Ok(n) if n == sink.len() => {}
-            _ => return,
+            outcome => return round > 0 || outcome.is_ok(),
         }
     }
+    true
 }
 
 impl AsFd for Face {
@@ -161,6 +170,24 @@ mod tests {
         );
         button.hang_up();
         assert!(polls(&face).contains(PollFlags::POLLHUP));
+    }
+
+    #[test]
+    fn a_dark_face_says_that_it_was() {
+        let (face, button) = pair().expect("sockets");
+        assert!(!face.darken());
+        button.light();
+        assert!(face.darken() && !face.darken());
+    }
+
+    #[test]
+    fn both_ends_are_a_hang_up() {
+        let (face, button) = pair().expect("sockets");
+        face.end();
+        assert_eq!(polls(&face), PollFlags::POLLOUT);
+        button.unblock();
+        button.end();
+        assert!(polls(&face).contains(PollFlags::POLLHUP | PollFlags::POLLIN | PollFlags::POLLOUT));
     }
 
     #[test]

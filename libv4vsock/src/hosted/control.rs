@@ -37,6 +37,8 @@ struct Link {
 
 /// The process's connection, made at its first use.
 static CONTROL: Mutex<Option<Arc<Control>>> = Mutex::new(None);
+/// A connection that joined no domain: for a process that looks something up before it has sockets.
+static OBSERVER: Mutex<Option<Arc<Control>>> = Mutex::new(None);
 
 /// The connection of this process; joins the domain named by `V4V_DOMAIN` (else `pPID`) where there is none yet, or where the
 /// daemon that it led to is gone.
@@ -44,11 +46,34 @@ static CONTROL: Mutex<Option<Arc<Control>>> = Mutex::new(None);
 /// # Errors
 /// With a sentence that says why: no daemon, another version, a name that the policy refuses.
 pub(crate) fn control() -> io::Result<Arc<Control>> {
-    let mut slot = lock(&CONTROL);
-    if let Some(control) = slot.as_ref().filter(|c| c.pid == std::process::id() && !c.is_closed()) {
-        return Ok(Arc::clone(control));
+    let control = connection(&CONTROL, &domain_name())?;
+    *lock(&OBSERVER) = None;
+    Ok(control)
+}
+
+/// A connection to ask on: that of [`control`] where there is one, else one that makes this process no domain.
+///
+/// # Errors
+/// As [`control`].
+pub(crate) fn observer() -> io::Result<Arc<Control>> {
+    match usable(&lock(&CONTROL)) {
+        Some(control) => Ok(control),
+        None => connection(&OBSERVER, ""),
     }
-    let control = Arc::new(Control::join(&socket_path(), &domain_name())?);
+}
+
+fn usable(slot: &Option<Arc<Control>>) -> Option<Arc<Control>> {
+    slot.as_ref()
+        .filter(|c| c.pid == std::process::id() && !c.is_closed())
+        .cloned()
+}
+
+fn connection(slot: &Mutex<Option<Arc<Control>>>, name: &str) -> io::Result<Arc<Control>> {
+    let mut slot = lock(slot);
+    if let Some(control) = usable(&slot) {
+        return Ok(control);
+    }
+    let control = Arc::new(Control::join(&socket_path(), name)?);
     *slot = Some(Arc::clone(&control));
     Ok(control)
 }
@@ -59,13 +84,21 @@ impl Control {
         let socket = socket(AddressFamily::Unix, SockType::SeqPacket, flags, None)?;
         connect(socket.as_raw_fd(), &UnixAddr::new(path)?).map_err(|e| no_daemon(e.into(), path))?;
         check_daemon(&socket, path)?;
-        let mut link = Link { socket, sequence: 0, buffer: vec![0; PACKET_MAX] };
+        let mut link = Link {
+            socket,
+            sequence: 0,
+            buffer: vec![0; PACKET_MAX],
+        };
         let hello = link.call(op::HELLO, [MAGIC, VERSION.into(), 0, 0], name.as_bytes())?;
         let domain = DomId(u16::try_from(hello.result).map_err(|_| protocol("a domain id out of range"))?);
-        Ok(Self { domain, pid: std::process::id(), link: Mutex::new(link) })
+        Ok(Self {
+            domain,
+            pid: std::process::id(),
+            link: Mutex::new(link),
+        })
     }
 
-    /// The domain that this process is in.
+    /// The domain that this process is in; an observer is in none, and this is 0.
     pub(crate) fn domain(&self) -> DomId {
         self.domain
     }
@@ -100,7 +133,12 @@ impl Link {
 
     fn call_parts(&mut self, op: u32, args: [u64; 4], parts: &[&[u8]]) -> io::Result<Answer> {
         self.sequence = self.sequence.wrapping_add(1);
-        let head = Request { op, sequence: self.sequence, args }.encode();
+        let head = Request {
+            op,
+            sequence: self.sequence,
+            args,
+        }
+        .encode();
         let mut packet: Vec<&[u8]> = Vec::with_capacity(parts.len() + 1);
         packet.push(&head);
         packet.extend(parts);
@@ -115,7 +153,11 @@ impl Link {
             return Err(protocol("an answer to another question"));
         }
         match u64::try_from(response.result) {
-            Ok(result) => Ok(Answer { result, blob: blob.to_vec(), fds: received.fds }),
+            Ok(result) => Ok(Answer {
+                result,
+                blob: blob.to_vec(),
+                fds: received.fds,
+            }),
             Err(_) => Err(refused(response.result, blob)),
         }
     }
@@ -153,15 +195,20 @@ fn no_daemon(error: io::Error, path: &Path) -> io::Error {
 }
 
 fn daemon_gone(error: io::Error) -> io::Error {
-    crate::error::with_reason(libc::ENOTCONN, &format!("v4vd has closed the connection ({error}): is it still running?"))
+    crate::error::with_reason(
+        libc::ENOTCONN,
+        &format!("v4vd has closed the connection ({error}): is it still running?"),
+    )
 }
 
 fn protocol(what: &str) -> io::Error {
-    crate::error::with_reason(libc::EPROTO, &format!("v4vd sent {what}: are client and daemon of one build?"))
+    crate::error::with_reason(
+        libc::EPROTO,
+        &format!("v4vd sent {what}: are client and daemon of one build?"),
+    )
 }
 
 /// A lock whose holder panicked is as good as any: every critical section here leaves its data whole.
 pub(crate) fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
-

@@ -45,7 +45,10 @@ const MISTAKE: u8 = 2;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    env_logger::Builder::new().parse_filters(&cli.log).init();
+    env_logger::Builder::new()
+        .format_target(false)
+        .parse_filters(&cli.log)
+        .init();
     let owner = nix::unistd::geteuid().as_raw();
     if let Err(error) = load(cli.policy.as_deref(), owner) {
         eprintln!("v4vd: {error}");
