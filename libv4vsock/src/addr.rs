@@ -98,7 +98,9 @@ impl FromStr for V4vAddr {
     type Err = ParseAddrError;
 
     fn from_str(text: &str) -> Result<Self, ParseAddrError> {
-        let (domain, port) = text.rsplit_once(':').ok_or_else(|| ParseAddrError::NoPort(text.into()))?;
+        let (domain, port) = text
+            .rsplit_once(':')
+            .ok_or_else(|| ParseAddrError::NoPort(text.into()))?;
         let port = port.parse().map_err(|_| ParseAddrError::BadPort(port.into()))?;
         domain_id(domain).map(|domain| Self(Addr::new(domain, port)))
     }
@@ -111,8 +113,10 @@ fn domain_id(text: &str) -> Result<DomId, ParseAddrError> {
     }
     match text.parse() {
         Ok(number) => Ok(DomId(number)),
-        Err(_) => backend::resolve(text)
-            .map_err(|source| ParseAddrError::Unknown { name: text.into(), source }),
+        Err(_) => backend::resolve(text).map_err(|source| ParseAddrError::Unknown {
+            name: text.into(),
+            source,
+        }),
     }
 }
 
@@ -168,7 +172,10 @@ mod tests {
     #[test]
     fn numbers_parse_and_print() {
         let addr: V4vAddr = "3:5001".parse().expect("an address");
-        assert_eq!((addr.domain(), addr.port(), addr.to_string().as_str()), (3, 5001, "3:5001"));
+        assert_eq!(
+            (addr.domain(), addr.port(), addr.to_string().as_str()),
+            (3, 5001, "3:5001")
+        );
         assert_eq!("any:7".to_v4v_addr().expect("an address").domain(), V4vAddr::ANY);
     }
 

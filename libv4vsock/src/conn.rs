@@ -166,8 +166,16 @@ fn kernel_recv(socket: &KernelSocket, slices: &mut [IoSliceMut<'_>], flags: Flag
     let peek = if flags.peek { libc::MSG_PEEK } else { 0 };
     let wait = if flags.dont_wait { libc::MSG_DONTWAIT } else { 0 };
     let (bytes, recv_flags) = socket.recv_vectored_with_flags(kernel::uninit(slices), peek | wait)?;
-    let full = if recv_flags.is_truncated() { bytes + 1 } else { bytes };
-    Ok(Received { bytes, full, end: recv_flags.is_end_of_record() })
+    let full = if recv_flags.is_truncated() {
+        bytes + 1
+    } else {
+        bytes
+    };
+    Ok(Received {
+        bytes,
+        full,
+        end: recv_flags.is_end_of_record(),
+    })
 }
 
 /// The raw number of a descriptor, for `AsRawFd`.

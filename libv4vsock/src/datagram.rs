@@ -37,7 +37,10 @@ impl V4vDatagram {
             Backend::Kernel { family } => {
                 let socket = kernel::socket(family, Type::DGRAM)?;
                 socket.bind(&kernel::encode(family, V4vAddr::new(V4vAddr::ANY, port))?)?;
-                Ok(Self(Inner::Kernel { socket: Arc::new(socket), family }))
+                Ok(Self(Inner::Kernel {
+                    socket: Arc::new(socket),
+                    family,
+                }))
             }
         }
     }
@@ -85,7 +88,8 @@ impl V4vDatagram {
     /// # Errors
     /// `WouldBlock` where there is none and the socket is not to wait.
     pub fn recv_from(&self, buffer: &mut [u8]) -> io::Result<(usize, V4vAddr)> {
-        self.recv_packet(buffer, false).map(|(packet, from)| (packet.bytes, from))
+        self.recv_packet(buffer, false)
+            .map(|(packet, from)| (packet.bytes, from))
     }
 
     /// The same, and leaves it where it is.
@@ -93,7 +97,8 @@ impl V4vDatagram {
     /// # Errors
     /// As [`recv_from`](Self::recv_from).
     pub fn peek_from(&self, buffer: &mut [u8]) -> io::Result<(usize, V4vAddr)> {
-        self.recv_packet(buffer, true).map(|(packet, from)| (packet.bytes, from))
+        self.recv_packet(buffer, true)
+            .map(|(packet, from)| (packet.bytes, from))
     }
 
     /// Receives one datagram.
@@ -112,7 +117,13 @@ impl V4vDatagram {
         match &self.0 {
             Inner::Hosted(socket) => {
                 let (r, from) = socket.recv(buffer, peek)?;
-                Ok((Packet { bytes: r.bytes, truncated: r.truncated() }, from.into()))
+                Ok((
+                    Packet {
+                        bytes: r.bytes,
+                        truncated: r.truncated(),
+                    },
+                    from.into(),
+                ))
             }
             Inner::Kernel { socket, .. } => kernel::recv_from(socket, buffer, peek),
         }
@@ -146,9 +157,10 @@ impl V4vDatagram {
     /// `NotConnected`.
     pub fn peer_addr(&self) -> io::Result<V4vAddr> {
         match &self.0 {
-            Inner::Hosted(socket) => {
-                socket.peer().map(Into::into).ok_or_else(|| io::ErrorKind::NotConnected.into())
-            }
+            Inner::Hosted(socket) => socket
+                .peer()
+                .map(Into::into)
+                .ok_or_else(|| io::ErrorKind::NotConnected.into()),
             Inner::Kernel { socket, .. } => kernel::decode(&socket.peer_addr()?),
         }
     }

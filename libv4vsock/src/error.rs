@@ -12,7 +12,12 @@ struct Explained {
 
 impl fmt::Display for Explained {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ({})", self.reason, io::Error::from_raw_os_error(self.errno))
+        write!(
+            f,
+            "{} ({})",
+            self.reason,
+            io::Error::from_raw_os_error(self.errno)
+        )
     }
 }
 
@@ -21,7 +26,13 @@ impl std::error::Error for Explained {}
 /// An error of `errno`'s kind that says `reason`.
 pub(crate) fn with_reason(errno: i32, reason: &str) -> io::Error {
     let kind = io::Error::from_raw_os_error(errno).kind();
-    io::Error::new(kind, Explained { errno, reason: reason.to_owned() })
+    io::Error::new(
+        kind,
+        Explained {
+            errno,
+            reason: reason.to_owned(),
+        },
+    )
 }
 
 /// The errno behind an error of this library, explained or not.
@@ -29,7 +40,9 @@ pub(crate) fn with_reason(errno: i32, reason: &str) -> io::Error {
 /// [`io::Error::raw_os_error`] knows only plain ones.
 #[must_use]
 pub fn errno(error: &io::Error) -> Option<i32> {
-    error.raw_os_error().or_else(|| Some(error.get_ref()?.downcast_ref::<Explained>()?.errno))
+    error
+        .raw_os_error()
+        .or_else(|| Some(error.get_ref()?.downcast_ref::<Explained>()?.errno))
 }
 
 #[cfg(test)]
@@ -42,7 +55,10 @@ mod tests {
         assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
         assert_eq!(errno(&error), Some(libc::ECONNREFUSED));
         assert!(error.to_string().starts_with("nobody listens ("));
-        assert_eq!(errno(&io::Error::from_raw_os_error(libc::EAGAIN)), Some(libc::EAGAIN));
+        assert_eq!(
+            errno(&io::Error::from_raw_os_error(libc::EAGAIN)),
+            Some(libc::EAGAIN)
+        );
         assert_eq!(errno(&io::Error::other("else")), None);
     }
 }

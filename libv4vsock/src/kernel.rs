@@ -62,7 +62,11 @@ pub(crate) fn available(socket: &Socket) -> io::Result<usize> {
     let mut bytes: libc::c_int = 0;
     // SAFETY: FIONREAD writes one int, which `bytes` is.
     let r = unsafe { libc::ioctl(socket.as_raw_fd(), libc::FIONREAD, &mut bytes) };
-    if r == 0 { Ok(usize::try_from(bytes).unwrap_or(0)) } else { Err(io::Error::last_os_error()) }
+    if r == 0 {
+        Ok(usize::try_from(bytes).unwrap_or(0))
+    } else {
+        Err(io::Error::last_os_error())
+    }
 }
 
 /// Receives one datagram, or looks at it.
@@ -71,7 +75,13 @@ pub(crate) fn recv_from(socket: &Socket, buffer: &mut [u8], peek: bool) -> io::R
     let mut slices = [IoSliceMut::new(buffer)];
     let slices = uninit(&mut slices);
     let (bytes, recv_flags, from) = socket.recv_from_vectored_with_flags(slices, flags)?;
-    Ok((Packet { bytes, truncated: recv_flags.is_truncated() }, decode(&from)?))
+    Ok((
+        Packet {
+            bytes,
+            truncated: recv_flags.is_truncated(),
+        },
+        decode(&from)?,
+    ))
 }
 
 /// The slices in the type that socket2 takes.
@@ -82,8 +92,15 @@ pub(crate) fn uninit<'a, 'b>(slices: &'a mut [IoSliceMut<'b>]) -> &'a mut [Maybe
 
 /// The address as the kernel takes it.
 pub(crate) fn encode(family: i32, addr: V4vAddr) -> io::Result<SockAddr> {
-    let family = libc::sa_family_t::try_from(family).map_err(|_| io::Error::from_raw_os_error(libc::EAFNOSUPPORT))?;
-    let raw = SockaddrV4v { family, pad: 0, port: addr.port(), domain: addr.domain(), pad2: 0 };
+    let family =
+        libc::sa_family_t::try_from(family).map_err(|_| io::Error::from_raw_os_error(libc::EAFNOSUPPORT))?;
+    let raw = SockaddrV4v {
+        family,
+        pad: 0,
+        port: addr.port(),
+        domain: addr.domain(),
+        pad2: 0,
+    };
     let mut storage = SockAddrStorage::zeroed();
     // SAFETY: SockaddrV4v is plain data, smaller than the storage and no more strictly aligned; `view_as` checks the size.
     unsafe { *storage.view_as::<SockaddrV4v>() = raw };
@@ -95,7 +112,10 @@ pub(crate) fn encode(family: i32, addr: V4vAddr) -> io::Result<SockAddr> {
 /// The address that the kernel gave.
 pub(crate) fn decode(addr: &SockAddr) -> io::Result<V4vAddr> {
     if (addr.len() as usize) < size_of::<SockaddrV4v>() {
-        return Err(io::Error::new(io::ErrorKind::InvalidData, "the kernel gave a short address"));
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidData,
+            "the kernel gave a short address",
+        ));
     }
     // SAFETY: the storage behind `addr` has room for any address and is zeroed past its length; every bit pattern is a
     // valid SockaddrV4v.
@@ -113,15 +133,23 @@ pub(crate) fn local_domain(family: i32) -> io::Result<u16> {
 /// A domain's id by its name in [`HOSTS_FILE`].
 pub(crate) fn resolve(name: &str) -> io::Result<DomId> {
     let hosts = fs::read_to_string(HOSTS_FILE).unwrap_or_default();
-    entries(&hosts).find(|(_, n)| *n == name).map(|(id, _)| id).ok_or_else(|| {
-        io::Error::new(io::ErrorKind::NotFound, format!("{HOSTS_FILE} has no line \"ID {name}\""))
-    })
+    entries(&hosts)
+        .find(|(_, n)| *n == name)
+        .map(|(id, _)| id)
+        .ok_or_else(|| {
+            io::Error::new(
+                io::ErrorKind::NotFound,
+                format!("{HOSTS_FILE} has no line \"ID {name}\""),
+            )
+        })
 }
 
 /// A domain's name in [`HOSTS_FILE`].
 pub(crate) fn name_of(domain: DomId) -> Option<String> {
     let hosts = fs::read_to_string(HOSTS_FILE).ok()?;
-    entries(&hosts).find(|(id, _)| *id == domain).map(|(_, name)| name.to_owned())
+    entries(&hosts)
+        .find(|(id, _)| *id == domain)
+        .map(|(_, name)| name.to_owned())
 }
 
 fn entries(hosts: &str) -> impl Iterator<Item = (DomId, &str)> {
@@ -139,7 +167,10 @@ mod tests {
     fn an_address_survives_the_kernels_form() {
         let addr = V4vAddr::new(3, 5001);
         let raw = encode(41, addr).expect("a family");
-        assert_eq!((decode(&raw).expect("long enough"), raw.len(), raw.family()), (addr, 12, 41));
+        assert_eq!(
+            (decode(&raw).expect("long enough"), raw.len(), raw.family()),
+            (addr, 12, 41)
+        );
     }
 
     #[test]

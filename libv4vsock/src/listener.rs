@@ -35,15 +35,16 @@ pub struct V4vSeqpacketListener(Inner);
 impl Inner {
     fn bind(kind: SocketKind, port: u32, options: &SocketOptions) -> io::Result<Self> {
         match backend()? {
-            Backend::Hosted => {
-                ListenSocket::bind(options.conn(kind)?, port, options.backlog).map(|s| Self::Hosted(Arc::new(s)))
-            }
+            Backend::Hosted => ListenSocket::bind(options.conn(kind)?, port, options.backlog)
+                .map(|s| Self::Hosted(Arc::new(s))),
             Backend::Kernel { family } => {
                 let socket = kernel::socket(family, kernel::kind(kind))?;
                 socket.set_recv_buffer_size(options.receive_buffer as usize)?;
                 socket.bind(&kernel::encode(family, V4vAddr::new(V4vAddr::ANY, port))?)?;
                 socket.listen(i32::try_from(options.backlog).unwrap_or(i32::MAX))?;
-                Ok(Self::Kernel { socket: Arc::new(socket) })
+                Ok(Self::Kernel {
+                    socket: Arc::new(socket),
+                })
             }
         }
     }
@@ -177,4 +178,9 @@ macro_rules! listening_socket {
 }
 
 listening_socket!(V4vListener, V4vStream, SocketKind::Stream, listen_stream);
-listening_socket!(V4vSeqpacketListener, V4vSeqpacket, SocketKind::SeqPacket, listen_seqpacket);
+listening_socket!(
+    V4vSeqpacketListener,
+    V4vSeqpacket,
+    SocketKind::SeqPacket,
+    listen_seqpacket
+);

@@ -32,7 +32,12 @@ impl SocketOptions {
     /// The defaults: a ring of 1 MiB, a backlog of 128, blocking.
     #[must_use]
     pub fn new() -> Self {
-        Self { receive_buffer: CONN_RING_DEFAULT, backlog: BACKLOG, nonblocking: false, timeout: None }
+        Self {
+            receive_buffer: CONN_RING_DEFAULT,
+            backlog: BACKLOG,
+            nonblocking: false,
+            timeout: None,
+        }
     }
 
     /// Bytes of the receiving ring (`SO_RCVBUF`), rounded to whole pages; from 4 KiB to 16 MiB less a page, else an error when
@@ -40,7 +45,10 @@ impl SocketOptions {
     #[must_use]
     pub fn receive_buffer(mut self, bytes: usize) -> Self {
         let pages = bytes.div_ceil(PAGE as usize).saturating_mul(PAGE as usize);
-        self.receive_buffer = u32::try_from(pages).unwrap_or(u32::MAX).saturating_sub(RING_HEADER) & !(SLOT - 1);
+        self.receive_buffer = u32::try_from(pages)
+            .unwrap_or(u32::MAX)
+            .saturating_sub(RING_HEADER)
+            & !(SLOT - 1);
         self
     }
 
@@ -73,7 +81,10 @@ impl SocketOptions {
             );
             return Err(crate::error::with_reason(libc::EINVAL, &reason));
         }
-        Ok(ConnOptions { kind, ring_len: self.receive_buffer })
+        Ok(ConnOptions {
+            kind,
+            ring_len: self.receive_buffer,
+        })
     }
 }
 

@@ -54,12 +54,21 @@ impl V4vSeqpacket {
     /// # Errors
     /// As a stream's.
     pub fn peek(&self, buffer: &mut [u8]) -> io::Result<Option<Packet>> {
-        self.recv_with(buffer, Flags { peek: true, ..Flags::default() })
+        self.recv_with(
+            buffer,
+            Flags {
+                peek: true,
+                ..Flags::default()
+            },
+        )
     }
 
     fn recv_with(&self, buffer: &mut [u8], flags: Flags) -> io::Result<Option<Packet>> {
         let r = self.0.recv(&mut [IoSliceMut::new(buffer)], flags)?;
-        Ok(r.end.then_some(Packet { bytes: r.bytes, truncated: r.truncated() }))
+        Ok(r.end.then_some(Packet {
+            bytes: r.bytes,
+            truncated: r.truncated(),
+        }))
     }
 
     /// Greatest message in bytes: what half of the peer's ring holds.

@@ -42,8 +42,13 @@ impl V4vStream {
     /// # Errors
     /// As reading.
     pub fn peek(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        let flags = Flags { peek: true, ..Flags::default() };
-        self.0.recv(&mut [IoSliceMut::new(buffer)], flags).map(|r| r.bytes)
+        let flags = Flags {
+            peek: true,
+            ..Flags::default()
+        };
+        self.0
+            .recv(&mut [IoSliceMut::new(buffer)], flags)
+            .map(|r| r.bytes)
     }
 
     /// Bytes that can be read without waiting (`FIONREAD`).
@@ -178,7 +183,9 @@ connected_socket!(V4vStream);
 impl Read for &V4vStream {
     #[inline]
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.0.recv(&mut [IoSliceMut::new(buffer)], Flags::default()).map(|r| r.bytes)
+        self.0
+            .recv(&mut [IoSliceMut::new(buffer)], Flags::default())
+            .map(|r| r.bytes)
     }
 
     fn read_vectored(&mut self, slices: &mut [IoSliceMut<'_>]) -> io::Result<usize> {

@@ -77,7 +77,9 @@ impl V4vListener {
         let listener = crate::V4vListener::bind(port)?;
         listener.set_nonblocking(true)?;
         // SAFETY: a listener's descriptor is the same for its whole life, and closed with it.
-        Ok(Self(unsafe { AsyncFd::register_with_interest(listener, Interest::READABLE) }?))
+        Ok(Self(unsafe {
+            AsyncFd::register_with_interest(listener, Interest::READABLE)
+        }?))
     }
 
     /// The next connection and its peer's address.
@@ -85,7 +87,10 @@ impl V4vListener {
     /// # Errors
     /// As [`crate::V4vListener::accept`].
     pub async fn accept(&self) -> io::Result<(V4vStream, V4vAddr)> {
-        let (stream, peer) = self.0.async_io(Interest::READABLE, crate::V4vListener::accept).await?;
+        let (stream, peer) = self
+            .0
+            .async_io(Interest::READABLE, crate::V4vListener::accept)
+            .await?;
         Ok((V4vStream::from_std(stream)?, peer))
     }
 
@@ -99,7 +104,11 @@ impl V4vListener {
 }
 
 impl AsyncRead for V4vStream {
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         loop {
             let mut guard = ready!(self.0.poll_read_ready(cx))?;
             let space = buffer.initialize_unfilled();

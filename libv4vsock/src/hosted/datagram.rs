@@ -12,8 +12,8 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use v4v_ring::layout::{Word, event};
 use v4v_ring::Addr;
+use v4v_ring::layout::{Word, event};
 use v4v_sock::limits::DATAGRAM_RING_DEFAULT;
 use v4v_sock::{Datagram, DatagramRx, Errno, Received, RecvFlags};
 
@@ -33,10 +33,17 @@ pub(crate) struct DatagramSocket {
 impl DatagramSocket {
     pub(crate) fn bind(port: u32) -> io::Result<Self> {
         let platform = Hosted::new(control()?);
-        let (socket, rx) =
-            with_port(&platform, port, |port| Datagram::bind(platform.clone(), port, DATAGRAM_RING_DEFAULT))?;
+        let (socket, rx) = with_port(&platform, port, |port| {
+            Datagram::bind(platform.clone(), port, DATAGRAM_RING_DEFAULT)
+        })?;
         let (rx, polled) = (Mutex::new(rx), AtomicBool::new(false));
-        Ok(Self { options: Options::default(), platform, socket, rx, polled })
+        Ok(Self {
+            options: Options::default(),
+            platform,
+            socket,
+            rx,
+            polled,
+        })
     }
 
     fn ring(&self) -> &HostedRing {
@@ -52,7 +59,9 @@ impl DatagramSocket {
     }
 
     pub(crate) fn connect(&self, peer: Addr) -> io::Result<()> {
-        self.socket.connect(Some(peer)).map_err(|e| self.platform.explain(e))
+        self.socket
+            .connect(Some(peer))
+            .map_err(|e| self.platform.explain(e))
     }
 
     /// Sends one datagram; waits for room as the options say.
@@ -60,7 +69,9 @@ impl DatagramSocket {
         let mut deadline = None;
         loop {
             match self.socket.send(to, &[bytes]) {
-                Err(Errno::AGAIN) if self.options.nonblocking() => return Err(io::ErrorKind::WouldBlock.into()),
+                Err(Errno::AGAIN) if self.options.nonblocking() => {
+                    return Err(io::ErrorKind::WouldBlock.into());
+                }
                 Err(Errno::AGAIN) => {}
                 outcome => return outcome.map_err(|e| self.platform.explain(e)),
             }
@@ -77,7 +88,12 @@ impl DatagramSocket {
         loop {
             let mut rx = lock(&self.rx);
             let mut slices = [IoSliceMut::new(&mut *buffer)];
-            match rx.recv(&self.socket, &mut Scatter::new(&mut slices), max, RecvFlags { peek }) {
+            match rx.recv(
+                &self.socket,
+                &mut Scatter::new(&mut slices),
+                max,
+                RecvFlags { peek },
+            ) {
                 Err(Errno::AGAIN) => {}
                 outcome => {
                     if self.polled.load(Ordering::Relaxed) {
@@ -102,7 +118,8 @@ impl DatagramSocket {
     /// Makes the face readable or not, as the ring is.
     fn show_readable(&self, rx: &mut DatagramRx<Hosted>) {
         if !rx.poll(&self.socket).input {
-            self.ring().show_readable(|| rx.before_sleep(&self.socket, event::POLLS).is_none());
+            self.ring()
+                .show_readable(|| rx.before_sleep(&self.socket, event::POLLS).is_none());
         }
     }
 

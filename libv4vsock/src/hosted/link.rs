@@ -37,9 +37,14 @@ pub(crate) struct Link {
 impl Link {
     pub(crate) fn new(platform: Hosted, established: Established<Hosted>) -> Self {
         let Established { conn, tx, rx } = established;
-        Self { platform, conn, tx: Mutex::new(tx), rx: Mutex::new(rx), polled: AtomicBool::new(false) }
+        Self {
+            platform,
+            conn,
+            tx: Mutex::new(tx),
+            rx: Mutex::new(rx),
+            polled: AtomicBool::new(false),
+        }
     }
-
 
     fn ring(&self) -> &HostedRing {
         self.conn.ring().mem()
@@ -51,7 +56,12 @@ impl Link {
 
     /// Receives into `sink`; waits as `options` say.
     #[inline]
-    pub(crate) fn recv(&self, sink: &mut Scatter<'_, '_>, options: &Options, flags: Flags) -> io::Result<Received> {
+    pub(crate) fn recv(
+        &self,
+        sink: &mut Scatter<'_, '_>,
+        options: &Options,
+        flags: Flags,
+    ) -> io::Result<Received> {
         let max = sink.len();
         let mut deadline = None;
         loop {
@@ -95,7 +105,12 @@ impl Link {
 
     /// Sends `payload`: all of it, unless a deadline, a signal or the connection's end cuts it short.
     #[inline]
-    pub(crate) fn send(&self, payload: &mut Gather<'_>, options: &Options, flags: Flags) -> io::Result<usize> {
+    pub(crate) fn send(
+        &self,
+        payload: &mut Gather<'_>,
+        options: &Options,
+        flags: Flags,
+    ) -> io::Result<usize> {
         let mut sent = 0;
         let mut left = payload.len();
         let mut deadline = None;
@@ -114,7 +129,11 @@ impl Link {
             }
             if flags.dont_wait || options.nonblocking() {
                 self.show_writable(&mut tx);
-                return if sent > 0 { Ok(sent) } else { Err(io::ErrorKind::WouldBlock.into()) };
+                return if sent > 0 {
+                    Ok(sent)
+                } else {
+                    Err(io::ErrorKind::WouldBlock.into())
+                };
             }
             let deadline = *deadline.get_or_insert_with(|| Deadline::after(options.write_timeout()));
             match self.wait_for_space(tx, deadline) {
@@ -124,8 +143,14 @@ impl Link {
         }
     }
 
-    fn wait_for_space(&self, mut tx: std::sync::MutexGuard<'_, TxHalf<Hosted>>, deadline: Deadline) -> io::Result<()> {
-        let Some(ring) = tx.transmit().map(|t| t.ring().clone()) else { return Ok(()) };
+    fn wait_for_space(
+        &self,
+        mut tx: std::sync::MutexGuard<'_, TxHalf<Hosted>>,
+        deadline: Deadline,
+    ) -> io::Result<()> {
+        let Some(ring) = tx.transmit().map(|t| t.ring().clone()) else {
+            return Ok(());
+        };
         if spin(ring.word(Word::RxCpu), || tx.writable(&self.conn)) {
             return Ok(());
         }
@@ -137,14 +162,16 @@ impl Link {
     /// Makes the face readable or not, as the ring is.
     fn show_readable(&self, rx: &mut RxHalf<Hosted>) {
         if !rx.readable(&self.conn) {
-            self.ring().show_readable(|| rx.before_sleep(&self.conn, event::POLLS).is_none());
+            self.ring()
+                .show_readable(|| rx.before_sleep(&self.conn, event::POLLS).is_none());
         }
     }
 
     /// Makes the face not writable, where it is not; the receiver makes it writable again.
     fn show_writable(&self, tx: &mut TxHalf<Hosted>) {
         if !tx.writable(&self.conn) {
-            self.ring().show_blocked(|| tx.before_sleep(&self.conn, space::POLLS).is_none());
+            self.ring()
+                .show_blocked(|| tx.before_sleep(&self.conn, space::POLLS).is_none());
         }
     }
 
@@ -181,13 +208,13 @@ impl Link {
 
     pub(crate) fn shutdown_read(&self) {
         self.conn.shutdown_read();
-        self.ring().light();
-        self.ring().wake_readers();
+        self.ring().end_receiving();
     }
 
     pub(crate) fn shutdown_write(&self) -> io::Result<()> {
         let mut tx = lock(&self.tx);
         tx.shutdown(&self.conn).map_err(|e| self.error(e))?;
+        self.ring().end_sending();
         if let Some(partner) = tx.transmit() {
             partner.announce_end();
             // A sender that waits for space in another thread has to see that it cannot send any more.
@@ -204,8 +231,14 @@ impl Link {
 
 impl Drop for Link {
     fn drop(&mut self) {
-        let tx = self.tx.get_mut().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let rx = self.rx.get_mut().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let tx = self
+            .tx
+            .get_mut()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        let rx = self
+            .rx
+            .get_mut()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
         // FIN always finds room here, because data leaves it; where it does not, dropping the parts resets.
         if let Err(errno) = self.conn.close(tx, rx) {
             log::debug!("closing without FIN: {errno}");

@@ -11,8 +11,8 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread::JoinHandle;
-use v4v_ring::layout::{Word, event};
 use v4v_ring::Addr;
+use v4v_ring::layout::{Word, event};
 use v4v_sock::connect::ConnOptions;
 use v4v_sock::port::check;
 use v4v_sock::{Errno, Listener, Platform, PortTable};
@@ -67,17 +67,31 @@ impl ListenSocket {
     /// Listens on `port` (0: a port of the library's choice).
     pub(crate) fn bind(conn: ConnOptions, port: u32, backlog: usize) -> io::Result<Self> {
         let platform = Hosted::new(control()?);
-        let listener =
-            with_port(&platform, port, |port| Listener::listen(platform.clone(), port, backlog, conn))?;
+        let listener = with_port(&platform, port, |port| {
+            Listener::listen(platform.clone(), port, backlog, conn)
+        })?;
         let local = listener.local();
         let bell = Bell::new()?;
         let listener = Mutex::new(listener);
-        let shared =
-            Arc::new(Shared { platform, listener, changed: Condvar::new(), closing: AtomicBool::new(false), bell });
+        let shared = Arc::new(Shared {
+            platform,
+            listener,
+            changed: Condvar::new(),
+            closing: AtomicBool::new(false),
+            bell,
+        });
         let theirs = Arc::clone(&shared);
         let name = format!("v4v:{}", local.port);
-        let thread = std::thread::Builder::new().name(name).stack_size(STACK).spawn(move || theirs.serve())?;
-        Ok(Self { shared, thread: Some(thread), options: Options::default(), local })
+        let thread = std::thread::Builder::new()
+            .name(name)
+            .stack_size(STACK)
+            .spawn(move || theirs.serve())?;
+        Ok(Self {
+            shared,
+            thread: Some(thread),
+            options: Options::default(),
+            local,
+        })
     }
 
     pub(crate) fn local(&self) -> Addr {
@@ -100,13 +114,19 @@ impl ListenSocket {
                     self.shared.changed.notify_all();
                     return Ok(Socket::accepted(self.shared.platform.clone(), established));
                 }
-                Err(Errno::AGAIN) if self.options.nonblocking() => return Err(io::ErrorKind::WouldBlock.into()),
+                Err(Errno::AGAIN) if self.options.nonblocking() => {
+                    return Err(io::ErrorKind::WouldBlock.into());
+                }
                 Err(Errno::AGAIN) => {}
                 Err(errno) => return Err(self.shared.platform.explain(errno)),
             }
             let deadline = *deadline.get_or_insert_with(|| Deadline::after(self.options.read_timeout()));
             listener = match deadline.left()? {
-                None => self.shared.changed.wait(listener).unwrap_or_else(std::sync::PoisonError::into_inner),
+                None => self
+                    .shared
+                    .changed
+                    .wait(listener)
+                    .unwrap_or_else(std::sync::PoisonError::into_inner),
                 Some(left) => {
                     self.shared
                         .changed
@@ -134,7 +154,11 @@ impl Shared {
             let again = listener.service();
             let waiting = listener.waiting();
             self.show(before, waiting);
-            let word = if again { None } else { listener.before_sleep(event::SLEEPS) };
+            let word = if again {
+                None
+            } else {
+                listener.before_sleep(event::SLEEPS)
+            };
             drop(listener);
             if waiting > before {
                 self.changed.notify_all();
@@ -161,10 +185,13 @@ impl Drop for ListenSocket {
         // The thread may be on its way to sleep with the word's value in hand: changing the word keeps it awake.
         mem.wake_readers();
         self.shared.changed.notify_all();
-        if let Some(thread) = self.thread.take() {
-            if thread.join().is_err() {
-                log::error!("the thread that answered requests to port {} had panicked", self.local.port);
-            }
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            log::error!(
+                "the thread that answered requests to port {} had panicked",
+                self.local.port
+            );
         }
     }
 }
@@ -195,4 +222,3 @@ pub(crate) fn with_port<T>(
         }
     }
 }
-

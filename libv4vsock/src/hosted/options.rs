@@ -27,7 +27,10 @@ impl Timeout {
     /// As [`std::net::TcpStream`]: a time-out of zero is a mistake.
     fn set(&self, timeout: Option<Duration>) -> io::Result<()> {
         if timeout.is_some_and(|t| t.is_zero()) {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "a time-out of zero; None waits for ever"));
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "a time-out of zero; None waits for ever",
+            ));
         }
         let nanos = timeout.map_or(0, |t| u64::try_from(t.as_nanos()).unwrap_or(u64::MAX));
         self.0.store(nanos, Ordering::Relaxed);

@@ -42,7 +42,11 @@ pub(crate) struct Hosted {
 impl Hosted {
     /// For one socket.
     pub(crate) fn new(control: Arc<Control>) -> Self {
-        Self { control, bells: Arc::default(), refusal: Arc::default() }
+        Self {
+            control,
+            bells: Arc::default(),
+            refusal: Arc::default(),
+        }
     }
 
     /// The error for an errno of the core: with the daemon's sentence where the daemon refused.
@@ -76,14 +80,18 @@ impl Hosted {
         blob[4..6].copy_from_slice(&ring.partner.0.to_le_bytes());
         blob[8..12].copy_from_slice(&SET_WATCH.to_le_bytes());
         blob[16..].copy_from_slice(&port.to_le_bytes());
-        self.control.call(cmd::RING_SETUP, [BLOB_BASE, 0, 0, 0], &blob).map(drop)
+        self.control
+            .call(cmd::RING_SETUP, [BLOB_BASE, 0, 0, 0], &blob)
+            .map(drop)
     }
 
     fn try_unregister(&self, ring: RingId) -> io::Result<()> {
         let mut blob = [0; 8];
         blob[..4].copy_from_slice(&ring.port.to_le_bytes());
         blob[4..6].copy_from_slice(&ring.partner.0.to_le_bytes());
-        self.control.call(cmd::UNREGISTER, [BLOB_BASE, 0, 0, 0], &blob).map(drop)
+        self.control
+            .call(cmd::UNREGISTER, [BLOB_BASE, 0, 0, 0], &blob)
+            .map(drop)
     }
 
     fn try_open(&self, own: RingId, remote: Addr, len: u32) -> io::Result<HostedTx> {
@@ -137,15 +145,17 @@ impl Platform for Hosted {
     }
 
     fn register(&self, ring: RingId, len: u32, watch: Option<u32>) -> Result<HostedRing, Errno> {
-        let mem = self.try_register(ring, len).map_err(|error| match number(&error) {
-            Some(libc::EEXIST) => Errno::ADDRINUSE,
-            _ => self.refused(error),
-        })?;
-        if let Some(port) = watch {
-            if let Err(error) = self.try_watch(ring, port) {
-                self.unregister(ring);
-                return Err(self.refused(error));
-            }
+        let mem = self
+            .try_register(ring, len)
+            .map_err(|error| match number(&error) {
+                Some(libc::EEXIST) => Errno::ADDRINUSE,
+                _ => self.refused(error),
+            })?;
+        if let Some(port) = watch
+            && let Err(error) = self.try_watch(ring, port)
+        {
+            self.unregister(ring);
+            return Err(self.refused(error));
         }
         lock(&self.bells).insert(ring, Arc::downgrade(&mem.bell));
         Ok(mem)
@@ -168,7 +178,8 @@ impl Platform for Hosted {
     }
 
     fn send_message(&self, from: u32, to: Addr, kind: u32, payload: &[&[u8]]) -> Result<(), Errno> {
-        self.try_send(from, to, kind, payload).map_err(|e| self.refused(e))
+        self.try_send(from, to, kind, payload)
+            .map_err(|e| self.refused(e))
     }
 
     fn random(&self) -> u64 {
@@ -187,5 +198,9 @@ impl Platform for Hosted {
 fn getrandom(bytes: &mut [u8]) -> io::Result<()> {
     // SAFETY: the buffer is ours and as long as we say.
     let n = unsafe { libc::getrandom(bytes.as_mut_ptr().cast(), bytes.len(), 0) };
-    if usize::try_from(n) == Ok(bytes.len()) { Ok(()) } else { Err(io::Error::last_os_error()) }
+    if usize::try_from(n) == Ok(bytes.len()) {
+        Ok(())
+    } else {
+        Err(io::Error::last_os_error())
+    }
 }

@@ -3,12 +3,17 @@
 use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
 use v4v_hosted::doorbell::{Button, Face};
 use v4v_hosted::futex;
 use v4v_hosted::shm::ShmRing;
-use v4v_ring::layout::Word;
+use v4v_ring::layout::{Word, event};
 use v4v_ring::{RingMem, Signal, wake};
 use v4v_sock::Receive;
+
+/// How long a light that is due may be late. Its sender is between two of its instructions, unless it is not honest: such a
+/// one keeps the reader of its ring this long each time, as it can by spinning.
+const LATE: Duration = Duration::from_micros(100);
 
 /// An own ring and its doorbell. Clones share both.
 #[derive(Clone, Debug)]
@@ -37,8 +42,15 @@ impl HostedRing {
     /// From what the daemon sent: memory, face, button.
     pub(crate) fn from_fds(fds: Vec<OwnedFd>, len: u32) -> io::Result<Self> {
         let [memory, face, button] = <[OwnedFd; 3]>::try_from(fds).map_err(|_| missing())?;
-        let bell = Bell { face: face.into(), button: button.into(), partner: OnceLock::new() };
-        Ok(Self { mem: ShmRing::map(&memory, len)?, bell: Arc::new(bell) })
+        let bell = Bell {
+            face: face.into(),
+            button: button.into(),
+            partner: OnceLock::new(),
+        };
+        Ok(Self {
+            mem: ShmRing::map(&memory, len)?,
+            bell: Arc::new(bell),
+        })
     }
 
     /// The descriptor that users poll.
@@ -48,10 +60,35 @@ impl HostedRing {
 
     /// Makes the face dark and asks for a light (`ask`, which says whether there is something to read after all).
     pub(crate) fn show_readable(&self, ask: impl FnOnce() -> bool) {
-        self.bell.face.darken();
+        self.darken();
         if ask() {
             self.bell.button.light();
         }
+    }
+
+    /// Where a wish to poll was used up, its light is there or on its way; one that came after the darkness would stay
+    /// and tell of nothing.
+    fn darken(&self) {
+        let due = self.mem.load(Word::Event) & event::POLLS == 0;
+        if self.bell.face.darken() || !due {
+            return;
+        }
+        let end = Instant::now() + LATE;
+        while !self.bell.face.darken() && Instant::now() < end {
+            std::thread::yield_now();
+        }
+    }
+
+    /// The own side sends nothing more: the face shows that, and never again that it is blocked.
+    pub(crate) fn end_sending(&self) {
+        self.bell.button.unblock();
+        self.bell.face.end();
+    }
+
+    /// The own side wants to read nothing more: the face shows the end, whatever the peer does.
+    pub(crate) fn end_receiving(&self) {
+        self.bell.button.end();
+        self.wake_readers();
     }
 
     /// Makes the face not writable and asks for space (`ask`, which says whether there is some after all).
@@ -99,7 +136,10 @@ impl Receive for HostedRing {
 
 /// The daemon's answer lacked a descriptor.
 pub(crate) fn missing() -> io::Error {
-    crate::error::with_reason(libc::EPROTO, "v4vd sent a ring without its descriptors: are client and daemon of one build?")
+    crate::error::with_reason(
+        libc::EPROTO,
+        "v4vd sent a ring without its descriptors: are client and daemon of one build?",
+    )
 }
 
 impl RingMem for HostedRing {

@@ -17,7 +17,11 @@ pub(crate) struct Scatter<'a, 'b> {
 
 impl<'a, 'b> Scatter<'a, 'b> {
     pub(crate) fn new(slices: &'a mut [IoSliceMut<'b>]) -> Self {
-        Self { slices, full: 0, filled: 0 }
+        Self {
+            slices,
+            full: 0,
+            filled: 0,
+        }
     }
 
     /// Bytes that the slices hold in all.

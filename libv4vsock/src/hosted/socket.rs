@@ -13,8 +13,8 @@ use std::net::Shutdown;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::{Mutex, OnceLock};
 use std::time::Duration;
-use v4v_ring::layout::{Word, event};
 use v4v_ring::Addr;
+use v4v_ring::layout::{Word, event};
 use v4v_sock::connect::ConnOptions;
 use v4v_sock::{Connector, Errno, Established, Received};
 
@@ -69,11 +69,24 @@ impl Socket {
         let platform = Hosted::new(control()?);
         let connector = Connector::start(platform.clone(), to, options, None)
             .map_err(|e| refused(platform.explain(e), to))?;
-        let ring = connector.ring().map(|ring| ring.mem().clone()).ok_or(io::ErrorKind::NotConnected)?;
+        let ring = connector
+            .ring()
+            .map(|ring| ring.mem().clone())
+            .ok_or(io::ErrorKind::NotConnected)?;
         let (local, remote) = (connector.local(), connector.remote());
-        let connecting = Connecting { platform, connector: Some(connector) };
+        let connecting = Connecting {
+            platform,
+            connector: Some(connector),
+        };
         let (link, options) = (OnceLock::new(), Options::default());
-        Ok(Self { options, link, connecting: Mutex::new(connecting), ring, local, remote })
+        Ok(Self {
+            options,
+            link,
+            connecting: Mutex::new(connecting),
+            ring,
+            local,
+            remote,
+        })
     }
 
     /// The socket of an accepted connection.
@@ -81,8 +94,18 @@ impl Socket {
         let (local, remote) = (established.conn.local(), established.conn.remote());
         let ring = established.conn.ring().mem().clone();
         let link = OnceLock::from(Link::new(platform.clone(), established));
-        let connecting = Mutex::new(Connecting { platform, connector: None });
-        Self { options: Options::default(), link, connecting, ring, local, remote }
+        let connecting = Mutex::new(Connecting {
+            platform,
+            connector: None,
+        });
+        Self {
+            options: Options::default(),
+            link,
+            connecting,
+            ring,
+            local,
+            remote,
+        }
     }
 
     /// The connection, where there is one yet.
@@ -105,7 +128,9 @@ impl Socket {
         if self.link.get().is_some() {
             return Ok(());
         }
-        let Some(connector) = &mut connecting.connector else { return Err(io::ErrorKind::NotConnected.into()) };
+        let Some(connector) = &mut connecting.connector else {
+            return Err(io::ErrorKind::NotConnected.into());
+        };
         match connector.progress() {
             Ok(established) => {
                 let platform = connecting.platform.clone();
@@ -136,12 +161,18 @@ impl Socket {
                 outcome => return outcome,
             }
             let mut connecting = lock(&self.connecting);
-            let Some(connector) = &mut connecting.connector else { continue };
+            let Some(connector) = &mut connecting.connector else {
+                continue;
+            };
             let requested = connector.requested();
             let word = connector.before_sleep(event::SLEEPS);
             drop(connecting);
             if let Some(value) = word {
-                let until = if requested { deadline } else { deadline.at_most(RETRY) };
+                let until = if requested {
+                    deadline
+                } else {
+                    deadline.at_most(RETRY)
+                };
                 match sleep(self.ring.mem.word(Word::Event), value, until) {
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => deadline.left().map(drop)?,
                     outcome => outcome?,
@@ -184,7 +215,11 @@ impl Socket {
         if how != Shutdown::Write {
             link.shutdown_read();
         }
-        if how == Shutdown::Read { Ok(()) } else { link.shutdown_write() }
+        if how == Shutdown::Read {
+            Ok(())
+        } else {
+            link.shutdown_write()
+        }
     }
 
     pub(crate) fn available(&self) -> io::Result<usize> {
@@ -209,7 +244,8 @@ impl Socket {
     /// The peer's address; an error where there never was a connection.
     pub(crate) fn peer(&self) -> io::Result<Addr> {
         if self.link.get().is_none() {
-            self.progress().map_err(|_| io::Error::from(io::ErrorKind::NotConnected))?;
+            self.progress()
+                .map_err(|_| io::Error::from(io::ErrorKind::NotConnected))?;
         }
         Ok(self.remote)
     }
@@ -231,20 +267,28 @@ impl Socket {
 fn refused(error: io::Error, to: Addr) -> io::Error {
     let said = error.raw_os_error();
     match said {
-        Some(libc::ECONNREFUSED) => crate::error::with_reason(libc::ECONNREFUSED, &format!("nobody listens at {to}")),
-        Some(libc::ESRCH) => {
-            crate::error::with_reason(libc::ECONNREFUSED, &format!("there is no domain {}: see `v4v stat`", to.domain))
+        Some(libc::ECONNREFUSED) => {
+            crate::error::with_reason(libc::ECONNREFUSED, &format!("nobody listens at {to}"))
         }
-        Some(libc::EPROTOTYPE) => {
-            crate::error::with_reason(libc::EPROTOTYPE, &format!("{to} listens with another socket type"))
-        }
-        Some(libc::EPROTONOSUPPORT) => {
-            crate::error::with_reason(libc::EPROTONOSUPPORT, &format!("{to} speaks another version of the stream protocol"))
-        }
+        Some(libc::ESRCH) => crate::error::with_reason(
+            libc::ECONNREFUSED,
+            &format!("there is no domain {}: see `v4v stat`", to.domain),
+        ),
+        Some(libc::EPROTOTYPE) => crate::error::with_reason(
+            libc::EPROTOTYPE,
+            &format!("{to} listens with another socket type"),
+        ),
+        Some(libc::EPROTONOSUPPORT) => crate::error::with_reason(
+            libc::EPROTONOSUPPORT,
+            &format!("{to} speaks another version of the stream protocol"),
+        ),
         _ => error,
     }
 }
 
 fn timed_out(to: Addr) -> io::Error {
-    crate::error::with_reason(libc::ETIMEDOUT, &format!("{to} has not answered: its backlog is full"))
+    crate::error::with_reason(
+        libc::ETIMEDOUT,
+        &format!("{to} has not answered: its backlog is full"),
+    )
 }

@@ -69,7 +69,14 @@ impl HostedTx {
     /// The mapped ring; `source` is what its messages bear.
     pub(crate) fn new(mem: ShmRing, button: OwnedFd, source: Addr) -> Self {
         let producer = Producer::attach(&mem);
-        Self { mem, producer, button: button.into(), source, messages: 0, bytes: 0 }
+        Self {
+            mem,
+            producer,
+            button: button.into(),
+            source,
+            messages: 0,
+            bytes: 0,
+        }
     }
 
     /// The partner's ring, to sleep on.
@@ -85,12 +92,17 @@ impl HostedTx {
         len: u32,
         reserve: u32,
     ) -> Result<(), InsertError<ShortBuffer>> {
-        let mut slot = self.producer.reserve(&self.mem, len, reserve).map_err(InsertError::NoRoom)?;
+        let mut slot = self
+            .producer
+            .reserve(&self.mem, len, reserve)
+            .map_err(InsertError::NoRoom)?;
         slot.copy(&self.mem, payload, len).map_err(InsertError::Source)?;
         self.messages += 1;
         self.bytes += u64::from(len);
         self.mem.set_totals(self.messages, self.bytes);
-        self.mem.word(Word::TxCpu).store(this_cpu(), std::sync::atomic::Ordering::Relaxed);
+        self.mem
+            .word(Word::TxCpu)
+            .store(this_cpu(), std::sync::atomic::Ordering::Relaxed);
         self.producer.publish(&self.mem, &slot, self.source, kind);
         self.signal();
         Ok(())
@@ -192,7 +204,9 @@ mod tests {
         for expected in [b"abc", b"def"] {
             let message = consumer.peek(&mem).expect("honest").expect("there");
             let mut bytes = [0; 3];
-            message.copy(&mem, 0, 3, &mut &mut bytes[..]).expect("long enough");
+            message
+                .copy(&mem, 0, 3, &mut &mut bytes[..])
+                .expect("long enough");
             assert_eq!(&bytes, expected);
             consumer.consume(&mem, &message);
         }

@@ -5,7 +5,6 @@
 //! in the ring, and a waiter on the same CPU, or on a machine with one, sleeps at once.
 
 use std::io;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 use v4v_hosted::futex;
@@ -53,9 +52,6 @@ pub(crate) fn this_cpu() -> u32 {
 
 /// Spins until `ready`, while the side whose CPU stands in `theirs` runs elsewhere. Whether `ready` came true.
 pub(crate) fn spin(theirs: &AtomicU32, mut ready: impl FnMut() -> bool) -> bool {
-    if cpus() < 2 {
-        return false;
-    }
     let start = Instant::now();
     loop {
         let other = theirs.load(Ordering::Relaxed);
@@ -81,12 +77,6 @@ pub(crate) fn sleep(word: &AtomicU32, value: u32, deadline: Deadline) -> io::Res
         Err(error) if error.kind() == io::ErrorKind::TimedOut => Err(io::ErrorKind::WouldBlock.into()),
         result => result,
     }
-}
-
-/// CPUs that this process may use.
-fn cpus() -> usize {
-    static CPUS: OnceLock<usize> = OnceLock::new();
-    *CPUS.get_or_init(|| std::thread::available_parallelism().map_or(1, usize::from))
 }
 
 #[cfg(test)]
