@@ -4,13 +4,14 @@
 //! - [`transport`], [`peer`]: the transports, and pairs of pinned processes connected by them.
 //! - [`measure`], [`baseline`], [`targets`]: the single measurements, the hardware's ceilings, and both side by side in
 //!   the table of speed targets.
-//! - [`compare`]: two revisions of the source tree against each other.
+//! - [`compare`], [`daemon`]: two revisions of the source tree against each other, each with its own `v4vd`.
 //! - [`table`], [`plot`], [`progress`]: what people look at.
 
 pub mod baseline;
 pub mod clock;
 pub mod compare;
 pub mod cpu;
+pub mod daemon;
 pub mod measure;
 pub mod netpipe;
 pub mod peer;

@@ -37,11 +37,13 @@ fn svg_parses_and_names_every_path() {
         .map(str::trim)
         .collect();
     for word in [
-        "v4v",
-        "unix",
-        "tcp",
+        "V4V",
+        "AF_UNIX",
+        "TCP loopback",
         "message size",
+        "Latency",
         "Throughput",
+        "one way (lower is better)",
         "1 µs",
         "16 MiB",
         "10 GB/s",

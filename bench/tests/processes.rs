@@ -2,25 +2,48 @@
 
 use std::path::PathBuf;
 use std::process::{Command, Output};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use v4v_bench::Sample;
 use v4v_bench::cpu;
+use v4v_bench::daemon::{Daemon, SOCKET_VAR};
 use v4v_bench::measure::{Cpus, Kind, Probe, aggregate, side_by_side};
 use v4v_bench::peer::{Job, Launcher, Session};
 use v4v_bench::progress::Progress;
 use v4v_bench::transport::Path;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_v4v-bench");
-const PATHS: [Path; 3] = [Path::Unix, Path::Tcp, Path::Futex];
+const PATHS: [Path; 4] = [Path::V4v, Path::Unix, Path::Tcp, Path::Futex];
 const SHORT: Duration = Duration::from_millis(5);
+
+/// The daemon beside the program, built where need be; a test that has one can measure V4V.
+fn daemon() -> Daemon {
+    let program = PathBuf::from(PROGRAM).with_file_name("v4vd");
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut build = Command::new(cargo);
+    build.args(["build", "--quiet", "-p", "v4v-hosted", "--bin", "v4vd"]);
+    if program.ancestors().any(|folder| folder.ends_with("release")) {
+        build.arg("--release");
+    }
+    assert!(build.status().expect("cargo starts").success(), "v4vd builds");
+    Daemon::start(&program).expect("v4vd listens")
+}
 
 fn launcher() -> Launcher {
     Launcher::new(PathBuf::from(PROGRAM))
 }
 
+/// The same, with V4V's ends pointed at a daemon.
+fn launcher_at(daemon: &Daemon) -> Launcher {
+    launcher()
+        .with_env(SOCKET_VAR, daemon.socket())
+        .with_env("V4V_BACKEND", "hosted")
+}
+
 fn bench(arguments: &[&str]) -> Output {
     Command::new(PROGRAM)
         .args(arguments)
+        .env(SOCKET_VAR, "/nonexistent/v4vd.sock")
+        .env("V4V_BACKEND", "hosted")
         .output()
         .expect("the program starts")
 }
@@ -37,8 +60,10 @@ fn stdout(arguments: &[&str]) -> String {
 
 #[test]
 fn every_transport_does_every_job_between_processes() {
+    let daemon = daemon();
+    let launcher = launcher_at(&daemon);
     for path in PATHS {
-        let mut probe = Probe::new(Cpus::Any.open(&launcher(), path).expect("connected"), SHORT);
+        let mut probe = Probe::new(Cpus::Any.open(&launcher, path).expect("connected"), SHORT);
         for (kind, bytes) in [
             (Kind::Latency, 1),
             (Kind::Latency, 5000),
@@ -60,6 +85,35 @@ fn every_transport_does_every_job_between_processes() {
 fn both_ends_fit_on_one_cpu() {
     let mut probe = Probe::new(Cpus::One.open(&launcher(), Path::Unix).expect("connected"), SHORT);
     assert!(probe.measure(Kind::Latency, 1).expect("measured") > 0.0);
+}
+
+#[test]
+fn both_domains_are_gone_after_a_session() {
+    let daemon = daemon();
+    let mut session = Cpus::Any
+        .open(&launcher_at(&daemon), Path::V4v)
+        .expect("connected");
+    session.run(Job::Echo { bytes: 64, rounds: 9 }).expect("echoed");
+    let start = Instant::now();
+    drop(session);
+    assert!(
+        start.elapsed() < Duration::from_secs(5),
+        "both ends part when told"
+    );
+}
+
+#[test]
+fn v4v_without_a_daemon_says_what_to_do() {
+    let output = bench(&["latency", "--cpus", "any"]);
+    let complaint = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.status.success());
+    for part in [
+        "no v4vd answers at /nonexistent/v4vd.sock",
+        "start it",
+        "--paths unix,tcp",
+    ] {
+        assert!(complaint.contains(part), "{part} in {complaint}");
+    }
 }
 
 #[test]

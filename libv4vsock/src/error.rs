@@ -43,6 +43,17 @@ pub fn errno(error: &io::Error) -> Option<i32> {
     error
         .raw_os_error()
         .or_else(|| Some(error.get_ref()?.downcast_ref::<Explained>()?.errno))
+        .or_else(|| of_kind(error.kind()))
+}
+
+/// The errno that the kernel would give where this library says only what kind of error it is.
+fn of_kind(kind: io::ErrorKind) -> Option<i32> {
+    match kind {
+        io::ErrorKind::WouldBlock => Some(libc::EAGAIN),
+        io::ErrorKind::NotConnected => Some(libc::ENOTCONN),
+        io::ErrorKind::InvalidInput => Some(libc::EINVAL),
+        _ => None,
+    }
 }
 
 #[cfg(test)]
@@ -60,5 +71,13 @@ mod tests {
             Some(libc::EAGAIN)
         );
         assert_eq!(errno(&io::Error::other("else")), None);
+    }
+
+    #[test]
+    fn a_bare_kind_has_an_errno() {
+        assert_eq!(errno(&io::ErrorKind::WouldBlock.into()), Some(libc::EAGAIN));
+        assert_eq!(errno(&io::ErrorKind::NotConnected.into()), Some(libc::ENOTCONN));
+        let mistake = io::Error::new(io::ErrorKind::InvalidInput, "a time-out of zero");
+        assert_eq!(errno(&mistake), Some(libc::EINVAL));
     }
 }

@@ -32,7 +32,7 @@ pub(crate) fn run(cli: Cli) -> io::Result<()> {
 
 fn sweep(options: &Sweep, json: bool) -> io::Result<()> {
     let launcher = Launcher::this_program()?;
-    let open = |path: &Path| options.cpus.open(&launcher, *path);
+    let open = |path: &Path| explained(*path, options.cpus.open(&launcher, *path));
     let mut sessions = options.paths.iter().map(open).collect::<io::Result<Vec<_>>>()?;
     let plan = Plan {
         sizes: sizes::netpipe(options.longest, options.perturbation),
@@ -64,6 +64,17 @@ fn lane(session: &mut Session) -> Lane<'_> {
     }
 }
 
+/// Who has no V4V can still measure the rest.
+fn explained(path: Path, opened: io::Result<Session>) -> io::Result<Session> {
+    opened.map_err(|error| match path {
+        Path::V4v => Error::new(
+            error.kind(),
+            format!("{error}; to measure without V4V, say --paths unix,tcp"),
+        ),
+        _ => error,
+    })
+}
+
 /// The path that the others are compared with: V4V if it was measured.
 fn subject(paths: &[Path]) -> Path {
     paths.iter().copied().min().unwrap_or(Path::Unix)
@@ -72,7 +83,9 @@ fn subject(paths: &[Path]) -> Path {
 fn measure(common: &Common, kind: Kind, bytes: &[usize], json: bool) -> io::Result<()> {
     let launcher = Launcher::this_program()?;
     let time = Duration::from_millis(common.time_ms);
-    let open = |path: &Path| Ok(Probe::new(common.cpus.open(&launcher, *path)?, time));
+    let open = |path: &Path| {
+        explained(*path, common.cpus.open(&launcher, *path)).map(|session| Probe::new(session, time))
+    };
     let mut probes = common.paths.iter().map(open).collect::<io::Result<Vec<_>>>()?;
     let progress = Progress::new(bytes.len() * common.repeats * probes.len());
     let samples = side_by_side(&mut probes, kind, bytes, common.repeats, &progress)?;
@@ -90,7 +103,7 @@ fn pairs(options: &Pairs, json: bool) -> io::Result<()> {
     let cpus = cpu::apart(usize::MAX);
     let time = Duration::from_millis(common.time_ms);
     for &path in &common.paths {
-        let open = |cpu: &usize| Session::open(&launcher, path, Some(*cpu), Some(*cpu));
+        let open = |cpu: &usize| explained(path, Session::open(&launcher, path, Some(*cpu), Some(*cpu)));
         let on = cpus.iter().cycle().take(options.pairs.into());
         let mut sessions = on.map(open).collect::<io::Result<Vec<_>>>()?;
         let (mut one, mut all) = (Vec::new(), Vec::new());

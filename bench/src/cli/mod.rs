@@ -73,7 +73,7 @@ enum Command {
 #[derive(Debug, Args)]
 struct Common {
     /// What to measure, side by side
-    #[arg(long, value_delimiter = ',', value_enum, default_values_t = [Path::Unix, Path::Tcp])]
+    #[arg(long, value_delimiter = ',', value_enum, default_values_t = [Path::V4v, Path::Unix, Path::Tcp])]
     paths: Vec<Path>,
     /// Where the two ends run
     #[arg(long, value_enum, default_value_t = Cpus::Two)]
@@ -89,7 +89,7 @@ struct Common {
 #[derive(Debug, Args)]
 struct Sweep {
     /// What to measure, side by side
-    #[arg(long, value_delimiter = ',', value_enum, default_values_t = [Path::Unix, Path::Tcp])]
+    #[arg(long, value_delimiter = ',', value_enum, default_values_t = [Path::V4v, Path::Unix, Path::Tcp])]
     paths: Vec<Path>,
     /// Where the two ends run
     #[arg(long, value_enum, default_value_t = Cpus::Two)]
@@ -126,7 +126,7 @@ struct Pairs {
 #[derive(Debug, Args)]
 struct Targets {
     /// What is held against the targets
-    #[arg(long, value_enum, default_value_t = Path::Unix)]
+    #[arg(long, value_enum, default_value_t = Path::V4v)]
     path: Path,
     /// Repeats that the medians are taken over
     #[arg(long, default_value_t = 15, value_parser = repeats)]

@@ -3,7 +3,7 @@
 use super::job::Job;
 use crate::cpu;
 use crate::netpipe::{Client, serve};
-use crate::transport::{Futex, Path, Tcp, Transport, Unix};
+use crate::transport::{Futex, Path, Tcp, Transport, Unix, V4v};
 use clap::{Args, Subcommand};
 use nix::sys::prctl::set_pdeathsig;
 use nix::sys::signal::Signal;
@@ -53,6 +53,7 @@ pub fn run(end: &End) -> io::Result<()> {
     set_pdeathsig(Signal::SIGKILL)?;
     place.cpu.map_or(Ok(()), cpu::pin)?;
     match place.path {
+        Path::V4v => run_over::<V4v>(end),
         Path::Unix => run_over::<Unix>(end),
         Path::Tcp => run_over::<Tcp>(end),
         Path::Futex => run_over::<Futex>(end),

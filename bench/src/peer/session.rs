@@ -10,10 +10,14 @@ use std::os::fd::AsFd;
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 /// How long an end may keep silent before it is taken for stuck; the longest batch takes a few seconds.
 const SILENCE_SECONDS: u16 = 60;
+
+/// How long an end may take to end by itself; one that is busy with a job is killed.
+const PARTING: Duration = Duration::from_millis(300);
 
 /// Starts the ends of sessions.
 #[derive(Clone, Debug)]
@@ -65,7 +69,7 @@ impl Launcher {
         };
         Ok(Process {
             child,
-            stdin,
+            stdin: Some(stdin),
             stdout: BufReader::new(stdout),
             name: format!("{path} ({})", arguments[0]),
         })
@@ -76,7 +80,7 @@ impl Launcher {
 #[derive(Debug)]
 pub struct Session {
     driver: Process,
-    _server: Process,
+    server: Process,
     path: Path,
 }
 
@@ -103,11 +107,7 @@ impl Session {
             &["drive", "--address", &address],
         )?;
         driver.hear()?;
-        Ok(Self {
-            driver,
-            _server: server,
-            path,
-        })
+        Ok(Self { driver, server, path })
     }
 
     /// What connects the two.
@@ -123,7 +123,7 @@ impl Session {
     pub fn submit(&mut self, job: Job) -> io::Result<()> {
         let mut line = serde_json::to_string(&job)?;
         line.push('\n');
-        self.driver.stdin.write_all(line.as_bytes())
+        self.driver.tell(line.as_bytes())
     }
 
     /// Waits for the job that was handed over: its seconds and its messages.
@@ -147,6 +147,13 @@ impl Session {
     }
 }
 
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.driver.part();
+        self.server.part();
+    }
+}
+
 impl Ping for Session {
     fn ping(&mut self, bytes: usize, rounds: u64) -> io::Result<Duration> {
         self.run(Job::Echo { bytes, rounds })
@@ -157,12 +164,28 @@ impl Ping for Session {
 #[derive(Debug)]
 struct Process {
     child: Child,
-    stdin: ChildStdin,
+    /// What is said to the process; closing it ends a driving end.
+    stdin: Option<ChildStdin>,
     stdout: BufReader<ChildStdout>,
     name: String,
 }
 
 impl Process {
+    fn tell(&mut self, text: &[u8]) -> io::Result<()> {
+        self.stdin
+            .as_mut()
+            .map_or(Err(ErrorKind::BrokenPipe.into()), |stdin| stdin.write_all(text))
+    }
+
+    /// Lets the process end by itself: the driving end when its stdin closes, the serving end when the driving end closes.
+    fn part(&mut self) {
+        self.stdin = None;
+        let end = Instant::now() + PARTING;
+        while matches!(self.child.try_wait(), Ok(None)) && Instant::now() < end {
+            sleep(Duration::from_millis(1));
+        }
+    }
+
     /// The next line that the process prints.
     fn hear(&mut self) -> io::Result<String> {
         let mut wait = [PollFd::new(self.stdout.get_ref().as_fd(), PollFlags::POLLIN)];
@@ -177,7 +200,7 @@ impl Process {
         match self.stdout.read_line(&mut line)? {
             0 => Err(Error::new(
                 ErrorKind::BrokenPipe,
-                format!("{} has ended early", self.name),
+                format!("{} has ended early; what it said is above", self.name),
             )),
             _ => Ok(line.trim_end().to_owned()),
         }

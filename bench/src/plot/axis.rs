@@ -74,9 +74,9 @@ pub(super) fn time(us: f64) -> String {
     in_units(us * 1e3, 1000.0, ["ns", "µs", "ms", "s"])
 }
 
-/// A speed given in 10^6 bytes per second: `100 KB/s`, `10 GB/s`.
+/// A speed given in 10^6 bytes per second: `100 kB/s`, `10 GB/s`.
 pub(super) fn speed(mb_per_s: f64) -> String {
-    in_units(mb_per_s * 1e3, 1000.0, ["KB/s", "MB/s", "GB/s", "TB/s"])
+    in_units(mb_per_s * 1e3, 1000.0, ["kB/s", "MB/s", "GB/s", "TB/s"])
 }
 
 fn in_units(mut value: f64, step: f64, units: [&str; 4]) -> String {
@@ -130,8 +130,8 @@ mod tests {
         );
         assert_eq!(
             [speed(0.1), speed(1.0), speed(10_000.0)],
-            ["100 KB/s", "1 MB/s", "10 GB/s"]
+            ["100 kB/s", "1 MB/s", "10 GB/s"]
         );
-        assert_eq!(speed(0.0001), "0.1 KB/s");
+        assert_eq!(speed(0.0001), "0.1 kB/s");
     }
 }

@@ -3,10 +3,12 @@
 mod futex;
 mod tcp;
 mod unix;
+mod v4v;
 
 pub use futex::Futex;
 pub use tcp::Tcp;
 pub use unix::Unix;
+pub use v4v::V4v;
 
 use clap::ValueEnum;
 use std::fmt;
@@ -38,9 +40,11 @@ pub trait Transport {
     fn connect(address: &str) -> io::Result<Self::Stream>;
 }
 
-/// The transports by name.
+/// The transports by name; the first of those that are measured is what the others are compared with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
 pub enum Path {
+    /// V4V: a stream of libv4vsock
+    V4v,
     /// A stream socket of AF_UNIX
     Unix,
     /// TCP over the loopback device, without Nagle's delay
@@ -54,6 +58,7 @@ impl Path {
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
+            Self::V4v => "v4v",
             Self::Unix => "unix",
             Self::Tcp => "tcp",
             Self::Futex => "futex",

@@ -164,13 +164,14 @@ impl<P: Platform> Connector<P> {
         let tx = join(ring, peer_ring, accept.ring_len)?;
         let ring = self.ring.take().ok_or(Errno::CONNABORTED)?;
         self.consumer.consume(ring.mem(), message);
-        let tx = TxHalf::new(tx, self.kind, accept.ring_len);
         let rx = RxHalf::new(self.consumer, ring.mem().data_len());
-        Ok(Established {
-            conn: Conn::new(ring, self.kind, self.local, self.to, peer_ring),
-            tx,
-            rx,
-        })
+        let conn = Conn::new(ring, self.kind, self.local, self.to, peer_ring);
+        if tx.is_none() {
+            // The own ring could not be turned to the peer's, so nobody will tell of its end.
+            conn.peer_lost();
+        }
+        let tx = TxHalf::new(tx, self.kind, accept.ring_len);
+        Ok(Established { conn, tx, rx })
     }
 
     fn rejected(&self, message: &Message) -> Errno {

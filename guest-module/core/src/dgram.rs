@@ -101,7 +101,7 @@ impl<P: Platform> Datagram<P> {
     ///
     /// # Errors
     /// [`Errno::NOTCONN`] with neither, [`Errno::MSGSIZE`] above [`DATAGRAM_MAX`] or beyond the receiver's ring, [`Errno::PIPE`]
-    /// after shutdown, [`Errno::AGAIN`] without room, [`Errno::CONNREFUSED`] without receiver, and a policy's.
+    /// after shutdown, [`Errno::AGAIN`] without room, [`Errno::CONNREFUSED`] without receiver or its domain, and a policy's.
     pub fn send(&self, to: Option<Addr>, parts: &[&[u8]]) -> Result<usize, Errno> {
         if self.shut.load(Ordering::Acquire) & WRITE_SHUT != 0 {
             return Err(Errno::PIPE);
@@ -117,7 +117,8 @@ impl<P: Platform> Datagram<P> {
         }
         self.ring
             .platform()
-            .send_message(self.ring.id().port, to, kind::DGRAM, parts)?;
+            .send_message(self.ring.id().port, to, kind::DGRAM, parts)
+            .map_err(|e| if e == Errno::SRCH { Errno::CONNREFUSED } else { e })?;
         Ok(len)
     }
 

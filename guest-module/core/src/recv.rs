@@ -113,8 +113,7 @@ impl Cursor {
                 Ok(front) => front,
                 Err(stop) => return (got, stop),
             };
-            // An empty message would let a peer keep this loop busy.
-            if message.kind != kind::DATA || message.source != conn.peer_ring || message.len == 0 {
+            if !is_data(conn, &message) {
                 return (got, Stop::Control(message));
             }
             let want = u32::try_from(max - got).unwrap_or(u32::MAX);
@@ -208,7 +207,7 @@ impl<P: Platform> RxHalf<P> {
         let mem = conn.ring().mem();
         while !self.ended {
             let stop = match self.at.front(mem) {
-                Ok((message, _)) if message.kind == kind::DATA && message.source == conn.peer_ring => {
+                Ok((message, _)) if is_data(conn, &message) => {
                     let want = u32::try_from(max).unwrap_or(u32::MAX);
                     let bytes = message.copy(mem, 0, want, sink)? as usize;
                     if !flags.peek {
@@ -284,7 +283,7 @@ impl<P: Platform> RxHalf<P> {
             return;
         }
         let stop = match self.at.front(conn.ring().mem()) {
-            Ok((m, _)) if m.kind == kind::DATA && m.source == conn.peer_ring => return,
+            Ok((m, _)) if is_data(conn, &m) => return,
             Ok((m, _)) => Stop::Control(m),
             Err(stop) => stop,
         };
@@ -311,7 +310,7 @@ impl<P: Platform> RxHalf<P> {
             let Ok((message, skip)) = look.front(mem) else {
                 break;
             };
-            if message.kind != kind::DATA {
+            if !is_data(conn, &message) {
                 break;
             }
             bytes += (message.len - skip) as usize;
@@ -333,6 +332,13 @@ impl<P: Platform> RxHalf<P> {
         let word = wake::want_data(conn.ring().mem(), wish);
         if self.readable(conn) { None } else { Some(word) }
     }
+}
+
+/// Whether a message is data of the peer's. On a stream an empty one is not: a peer could keep a reader busy with them.
+#[inline]
+fn is_data<P: Platform>(conn: &Conn<P>, message: &Message) -> bool {
+    let counts = message.len > 0 || conn.kind != SocketKind::Stream;
+    message.kind == kind::DATA && message.source == conn.peer_ring && counts
 }
 
 /// Gives read ring back when a quarter of it has come together.

@@ -173,7 +173,8 @@ impl<P: Platform> TxHalf<P> {
                 conn.set(flag::FIN_SENT);
                 Ok(())
             }
-            Err(Errno::AGAIN) => Err(Errno::AGAIN),
+            // The last two say that there is no room, and that the hypervisor could not promise to tell of some.
+            Err(Errno::AGAIN | Errno::NOMEM | Errno::BUSY) => Err(Errno::AGAIN),
             // Nobody is left who could read it.
             Err(_) => {
                 conn.peer_lost();

@@ -259,7 +259,10 @@ impl Platform for TestPlatform {
     fn send_message(&self, from: u32, to: Addr, kind: u32, payload: &[&[u8]]) -> Result<(), Errno> {
         self.fault()?;
         let mut table = self.hub.table();
-        let entry = find(&mut table, self.domain, to).ok_or(Errno::CONNREFUSED)?;
+        // A domain without any ring is as good as none.
+        let exists = table.keys().any(|(owner, _)| *owner == to.domain);
+        let missing = if exists { Errno::CONNREFUSED } else { Errno::SRCH };
+        let entry = find(&mut table, self.domain, to).ok_or(missing)?;
         if entry.delegated {
             return Err(Errno::BUSY);
         }

@@ -69,6 +69,14 @@ fn peek_keeps_a_datagram() {
 fn without_receiver_a_send_is_refused() {
     let hub = Hub::new();
     let a = socket(&hub, 1, 100);
+    let _other = socket(&hub, 2, 201);
+    assert_eq!(a.0.send(Some(B), &[b"x"]), Err(Errno::CONNREFUSED));
+}
+
+#[test]
+fn a_domain_that_does_not_exist_refuses_too() {
+    let hub = Hub::new();
+    let a = socket(&hub, 1, 100);
     assert_eq!(a.0.send(Some(B), &[b"x"]), Err(Errno::CONNREFUSED));
 }
 

@@ -133,6 +133,21 @@ fn a_server_that_answers_and_closes_before_the_connector_looks_is_heard() {
 }
 
 #[test]
+fn a_server_that_accepts_and_resets_before_the_connector_looks_is_noticed() {
+    let hub = Hub::new();
+    let mut door = listen(&hub, STREAM, 1);
+    let mut guest = start(&hub, STREAM).unwrap();
+    let mut server = door.accept().unwrap();
+    send(&mut server, b"bye").unwrap();
+    server.conn.abort();
+    let mut client = guest.progress().unwrap();
+    assert_eq!(recv(&mut client, 9).unwrap(), b"bye");
+    assert!(client.rx.readable(&client.conn), "a reader would sleep for ever");
+    assert_eq!(recv(&mut client, 9), Err(Errno::CONNRESET));
+    assert_eq!(recv(&mut client, 9).unwrap(), b"");
+}
+
+#[test]
 fn a_listener_whose_domain_dies_refuses() {
     let hub = Hub::new();
     let door = listen(&hub, STREAM, 1);

@@ -74,6 +74,24 @@ fn an_empty_stream_message_resets_so_none_can_loop() {
 }
 
 #[test]
+fn poll_and_fionread_know_what_a_receive_will_not_take() {
+    let (hub, mut a, b) = streams();
+    let mut hostile = Hostile::towards(&hub, &a, &b);
+    hostile.put(kind::DATA, b"sound");
+    hostile.put(kind::DATA, b"");
+    hostile.put(kind::DATA, b"behind it");
+    assert_eq!(a.rx.available(&a.conn), 5);
+    assert_eq!(recv(&mut a, 99).unwrap(), b"sound");
+    assert_eq!(a.rx.available(&a.conn), 0);
+    let poll = a.poll();
+    assert!(poll.input && poll.err && poll.hup, "{poll:?}");
+    assert_reset(&hub, &mut a);
+    let (hub, mut a, b) = streams();
+    Hostile::towards(&hub, &a, &b).put_from(Addr::new(DomId(9), 7), kind::DATA, b"a stranger's");
+    assert_eq!(a.rx.available(&a.conn), 0);
+}
+
+#[test]
 fn an_endless_run_of_empty_packets_comes_one_per_call() {
     let (hub, mut a, b) = packets();
     let mut hostile = Hostile::towards(&hub, &a, &b);

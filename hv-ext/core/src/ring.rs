@@ -188,6 +188,16 @@ impl<H: Host> State<H> {
         })
     }
 
+    /// What the ring watches now is there: the owner is told anew when that goes.
+    pub(crate) fn take_back_peer_gone(&mut self) {
+        if !core::mem::take(&mut self.peer_gone) {
+            return;
+        }
+        if let Some(mem) = self.mem() {
+            mem.store(Word::State, mem.load(Word::State) & !state::PEER_GONE);
+        }
+    }
+
     /// Hands the ring to its partner: its memory, and the senders that waited here.
     pub(crate) fn delegate(&mut self) -> Result<(H::Mem, Vec<Pending>), Errno> {
         let mem = self.mem().cloned().ok_or(Errno::CONNREFUSED)?;

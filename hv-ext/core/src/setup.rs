@@ -8,6 +8,7 @@ use crate::domain::Domain;
 use crate::errno::Errno;
 use crate::host::{Host, Lock};
 use crate::limits::{COPY_CHUNK, MAX_PENDING, READY_SLOTS};
+use crate::ring::{Ring, State};
 use crate::table::Key;
 
 impl<H: Host> Hypervisor<H> {
@@ -27,8 +28,8 @@ impl<H: Host> Hypervisor<H> {
 
     /// Op 17. Checks, in order: [`Errno::FAULT`]; padding, unknown flags, a slot out of range or a watch by a wildcard
     /// ring [`Errno::INVAL`]; [`Errno::NODEV`]; no such own ring [`Errno::NOENT`]; policy on the ring to be watched;
-    /// no such ring [`Errno::CONNREFUSED`]; [`Errno::NOMEM`]. The caller looks at the ring once afterwards: what came
-    /// before raised no ready bit.
+    /// no such ring [`Errno::CONNREFUSED`]; [`Errno::NOMEM`]. A watch that succeeds takes a PEER_GONE back that was about
+    /// what the ring watched before. The caller looks at the ring once afterwards: what came before raised no ready bit.
     pub(crate) fn ring_setup(&self, caller: DomId, handle: u64) -> Result<u32, Errno> {
         let asked = RingSetup::decode(&self.fetch(caller, handle)?);
         check(&asked)?;
@@ -42,7 +43,7 @@ impl<H: Host> Hypervisor<H> {
             .read(|rings| rings.find(key).map(|e| e.ring.clone()))
             .ok_or(Errno::NOENT)?;
         if asked.flags & setup_flags::SET_WATCH != 0 {
-            self.watch(&own, key, asked.watch_port)?;
+            self.watch(&own, &ring, asked.watch_port)?;
         }
         ring.state.with(|state| {
             if asked.flags & setup_flags::SET_READY != 0 {
@@ -58,15 +59,26 @@ impl<H: Host> Hypervisor<H> {
     }
 
     /// Makes an own ring watch its partner's ring at `port`.
-    fn watch(&self, own: &Domain<H>, key: Key, port: u32) -> Result<(), Errno> {
+    fn watch(&self, own: &Domain<H>, ring: &Ring<H>, port: u32) -> Result<(), Errno> {
+        let key = Key {
+            partner: ring.id.partner,
+            port: ring.id.port,
+        };
         self.host.may_send(own.id, Addr::new(key.partner, port))?;
         let there = self.domain(key.partner).ok_or(Errno::CONNREFUSED)?;
         let target = there.route(own, port).ok_or(Errno::CONNREFUSED)?;
-        own.rings
-            .with(|rings| rings.set_watch(&self.host, key, port, target.serial))?;
+        let partner = own.rings.with(|rings| {
+            rings.set_watch(&self.host, key, port, target.serial)?;
+            Ok(rings.find(key).map(|entry| entry.partner_serial))
+        })?;
+        // Where the partner of old is dead, its namesake's ring does not make it live again.
+        if partner == Some(there.serial) {
+            ring.state.with(State::take_back_peer_gone);
+        }
         if target.state.with(|state| state.gone) {
-            // It went away since the look-up, and its teardown may have missed the watch.
+            // It went away since the look-up: its teardown may have missed the watch, or have told what was taken back.
             self.tell_watchers(own, &target);
+            self.peer_gone(own, ring);
         }
         Ok(())
     }

@@ -5,12 +5,13 @@ use crate::hosted::options::Options;
 use crate::hosted::platform::Hosted;
 use crate::hosted::ring::HostedRing;
 use crate::hosted::sink::Scatter;
+use crate::hosted::turn::Turns;
 use crate::hosted::tx::Gather;
-use crate::hosted::wait::{Deadline, sleep, spin, this_cpu};
+use crate::hosted::wait::{Deadline, linger, sleep, this_cpu};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use v4v_ring::layout::{Word, event, space};
 use v4v_sock::{Conn, Errno, Established, Received, RecvFlags, RxHalf, TxHalf};
 
@@ -32,6 +33,10 @@ pub(crate) struct Link {
     rx: Mutex<RxHalf<Hosted>>,
     /// Somebody looks at the descriptor, so it has to tell the truth after each call.
     polled: AtomicBool,
+    /// What the own ring's `RxCpu` says: the word's line is the sender's most of the time, so it is not read here.
+    rx_cpu: AtomicU32,
+    rx_turns: Turns,
+    tx_turns: Turns,
 }
 
 impl Link {
@@ -43,6 +48,9 @@ impl Link {
             tx: Mutex::new(tx),
             rx: Mutex::new(rx),
             polled: AtomicBool::new(false),
+            rx_cpu: AtomicU32::new(0),
+            rx_turns: Turns::default(),
+            tx_turns: Turns::default(),
         }
     }
 
@@ -81,7 +89,7 @@ impl Link {
                 return Err(io::ErrorKind::WouldBlock.into());
             }
             let mem = &self.ring().mem;
-            if spin(mem.word(Word::TxCpu), || rx.has_data(&self.conn)) {
+            if linger(mem.word(Word::TxCpu), &self.rx_turns, || rx.has_data(&self.conn)) {
                 continue;
             }
             let word = rx.before_sleep(&self.conn, event::SLEEPS);
@@ -93,13 +101,13 @@ impl Link {
         }
     }
 
-    /// Tells the sender where this side runs. The word shares its line with the cursors, so it is written only when it changes.
+    /// Tells the sender where this side runs, where that has changed.
     #[inline]
     fn publish_cpu(&self) {
-        let word = self.ring().mem.word(Word::RxCpu);
         let cpu = this_cpu();
-        if word.load(Ordering::Relaxed) != cpu {
-            word.store(cpu, Ordering::Relaxed);
+        if self.rx_cpu.load(Ordering::Relaxed) != cpu {
+            self.rx_cpu.store(cpu, Ordering::Relaxed);
+            self.ring().mem.word(Word::RxCpu).store(cpu, Ordering::Relaxed);
         }
     }
 
@@ -151,7 +159,7 @@ impl Link {
         let Some(ring) = tx.transmit().map(|t| t.ring().clone()) else {
             return Ok(());
         };
-        if spin(ring.word(Word::RxCpu), || tx.writable(&self.conn)) {
+        if linger(ring.word(Word::RxCpu), &self.tx_turns, || tx.writable(&self.conn)) {
             return Ok(());
         }
         let word = tx.before_sleep(&self.conn, space::SLEEPS);

@@ -159,6 +159,8 @@ impl Shared {
             } else {
                 listener.before_sleep(event::SLEEPS)
             };
+            // Who closes says so before it wakes: it sees the wish to sleep, or is seen here.
+            let word = word.filter(|_| !self.closing.load(Ordering::Acquire));
             drop(listener);
             if waiting > before {
                 self.changed.notify_all();
@@ -182,7 +184,7 @@ impl Drop for ListenSocket {
     fn drop(&mut self) {
         self.shared.closing.store(true, Ordering::Release);
         let mem = lock(&self.shared.listener).ring().mem().clone();
-        // The thread may be on its way to sleep with the word's value in hand: changing the word keeps it awake.
+        // The thread may be on its way to sleep with the word's value in hand: using its wish up keeps it awake.
         mem.wake_readers();
         self.shared.changed.notify_all();
         if let Some(thread) = self.thread.take()

@@ -5,7 +5,7 @@
 //! | `control` | the process's connection to the daemon |
 //! | `platform` | the hypervisor as the socket core sees it |
 //! | `ring`, `tx` | an own ring and its doorbell; the way into a partner's |
-//! | `wait` | spinning and sleeping |
+//! | `wait`, `turn` | spinning and sleeping; yielding where both sides share a CPU |
 //! | `socket`, `link` | a socket that connects; its connection |
 //! | `listener`, `datagram` | the other two kinds of socket |
 //! | `options`, `sink` | what users set; where received bytes go |
@@ -19,5 +19,6 @@ pub(crate) mod platform;
 pub(crate) mod ring;
 pub(crate) mod sink;
 pub(crate) mod socket;
+pub(crate) mod turn;
 pub(crate) mod tx;
 pub(crate) mod wait;

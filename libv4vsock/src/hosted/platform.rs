@@ -26,8 +26,11 @@ mod cmd {
 
 /// `XEN_ARGO_REGISTER_FLAG_FAIL_EXIST`.
 const FAIL_EXIST: u64 = 1;
-/// `SET_WATCH` and `USE_FLAGS` of our operation 17 (docs/PROTOCOL.md).
+/// `SET_WATCH` of our operation 17 (docs/PROTOCOL.md).
 const SET_WATCH: u32 = 2;
+/// `USE_FLAGS` of it: whoever signals uses the wishes up, so that a word changes before those who sleep on it are woken.
+/// Without it a wake-up between the look at the ring and the sleep would be lost.
+const USE_FLAGS: u32 = 4;
 
 /// A domain of the daemon.
 #[derive(Clone, Debug)]
@@ -74,12 +77,14 @@ impl Hosted {
         HostedRing::from_fds(answer.fds, len)
     }
 
-    fn try_watch(&self, ring: RingId, port: u32) -> io::Result<()> {
+    /// Has the words of the ring's header count; and the ring watch the partner's ring at `watch`, if any.
+    fn try_setup(&self, ring: RingId, watch: Option<u32>) -> io::Result<()> {
+        let flags = USE_FLAGS | if watch.is_some() { SET_WATCH } else { 0 };
         let mut blob = [0; 20];
         blob[..4].copy_from_slice(&ring.port.to_le_bytes());
         blob[4..6].copy_from_slice(&ring.partner.0.to_le_bytes());
-        blob[8..12].copy_from_slice(&SET_WATCH.to_le_bytes());
-        blob[16..].copy_from_slice(&port.to_le_bytes());
+        blob[8..12].copy_from_slice(&flags.to_le_bytes());
+        blob[16..].copy_from_slice(&watch.unwrap_or(0).to_le_bytes());
         self.control
             .call(cmd::RING_SETUP, [BLOB_BASE, 0, 0, 0], &blob)
             .map(drop)
@@ -151,9 +156,7 @@ impl Platform for Hosted {
                 Some(libc::EEXIST) => Errno::ADDRINUSE,
                 _ => self.refused(error),
             })?;
-        if let Some(port) = watch
-            && let Err(error) = self.try_watch(ring, port)
-        {
+        if let Err(error) = self.try_setup(ring, watch) {
             self.unregister(ring);
             return Err(self.refused(error));
         }
@@ -170,7 +173,7 @@ impl Platform for Hosted {
     }
 
     fn watch(&self, ring: RingId, port: u32) -> Result<(), Errno> {
-        self.try_watch(ring, port).map_err(|e| self.refused(e))
+        self.try_setup(ring, Some(port)).map_err(|e| self.refused(e))
     }
 
     fn open(&self, own: RingId, remote: Addr, len: u32) -> Result<HostedTx, Errno> {

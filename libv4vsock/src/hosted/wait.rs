@@ -1,9 +1,11 @@
-//! Waiting: a short spin while the other side runs on another CPU, then a sleep on a word of the ring.
+//! Waiting: a short spin while the other side runs on another CPU, a yield where it runs on this one, then a sleep on a word
+//! of the ring.
 //!
 //! Waking a CPU costs 16–30 µs on a virtual machine, a message between two running CPUs a quarter of a microsecond. So a
 //! waiter spins for a while first, but never where it would keep the other side from running: both sides publish their CPU
-//! in the ring, and a waiter on the same CPU, or on a machine with one, sleeps at once.
+//! in the ring, and a waiter on the same CPU, or on a machine with one, yields to the other side instead.
 
+use crate::hosted::turn::Turns;
 use std::io;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
@@ -50,13 +52,15 @@ pub(crate) fn this_cpu() -> u32 {
     u32::try_from(cpu + 1).unwrap_or(0)
 }
 
-/// Spins until `ready`, while the side whose CPU stands in `theirs` runs elsewhere. Whether `ready` came true.
-pub(crate) fn spin(theirs: &AtomicU32, mut ready: impl FnMut() -> bool) -> bool {
+/// Waits for `ready` without sleeping, as long as that pays: spins while the side whose CPU stands in `theirs` runs elsewhere,
+/// yields to it once where it runs here. Whether `ready` came true.
+pub(crate) fn linger(theirs: &AtomicU32, turns: &Turns, mut ready: impl FnMut() -> bool) -> bool {
     let start = Instant::now();
     loop {
-        let other = theirs.load(Ordering::Relaxed);
-        if other == 0 || other == this_cpu() {
-            return false;
+        match theirs.load(Ordering::Relaxed) {
+            0 => return false,
+            here if here == this_cpu() => return turns.take(ready),
+            _ => {}
         }
         for _ in 0..ROUND {
             if ready() {
@@ -85,12 +89,22 @@ mod tests {
 
     #[test]
     fn nobody_spins_for_an_unknown_or_the_same_cpu() {
-        assert!(!spin(&AtomicU32::new(0), || true), "unknown");
+        let turns = Turns::default();
+        assert!(!linger(&AtomicU32::new(0), &turns, || true), "unknown");
         let same = AtomicU32::new(this_cpu());
-        let start = Instant::now();
-        // This thread may move while it spins; it is done within a spin either way.
-        spin(&same, || false);
-        assert!(start.elapsed() < SPIN * 100);
+        // This thread may move while it waits; what counts is that it gives up.
+        assert!(!linger(&same, &turns, || false), "not for ever");
+    }
+
+    #[test]
+    fn whoever_waits_for_another_cpu_spins_until_it_is_ready() {
+        let elsewhere = AtomicU32::new(u32::MAX);
+        let mut looks = 0;
+        assert!(linger(&elsewhere, &Turns::default(), || {
+            looks += 1;
+            looks > 3
+        }));
+        assert!(!linger(&elsewhere, &Turns::default(), || false), "not for ever");
     }
 
     #[test]

@@ -1,13 +1,15 @@
-//! The channel beside the tested sockets on which the two sides agree what happens next: lines of a tag and a value.
+//! The channel beside the tested sockets on which the two sides agree what happens next: lines of a tag, which is one word,
+//! and a value.
 //!
 //! It is anything that carries bytes both ways, for the sides may run in two virtual machines whose only common thing is
 //! the socket under test.
 
 use crate::pair::Role;
+use nix::sys::termios::{SetArg, cfmakeraw, tcgetattr, tcsetattr};
 use std::any::Any;
 use std::fmt::Display;
-use std::fs::OpenOptions;
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufRead, BufReader, IsTerminal, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::panic::resume_unwind;
 use std::thread::sleep;
@@ -34,7 +36,10 @@ pub(crate) fn is_abandoned(payload: &(dyn Any + Send)) -> bool {
 impl Control {
     /// A channel that reads from `from` and writes to `to`.
     pub fn new(from: impl Read + 'static, to: impl Write + 'static) -> Self {
-        Self { from: BufReader::new(Box::new(from)), to: Box::new(to) }
+        Self {
+            from: BufReader::new(Box::new(from)),
+            to: Box::new(to),
+        }
     }
 
     /// Opens `addr`: `-` for standard input and output, `tcp:HOST:PORT` where the server listens, or `dev:PATH`, a device
@@ -46,12 +51,17 @@ impl Control {
         match addr.split_once(':') {
             None if addr == "-" => Ok(Self::new(io::stdin(), io::stdout())),
             Some(("tcp", addr)) => {
-                let stream = if role == Role::Server { TcpListener::bind(addr)?.accept()?.0 } else { meet(addr)? };
+                let stream = if role == Role::Server {
+                    TcpListener::bind(addr)?.accept()?.0
+                } else {
+                    meet(addr)?
+                };
                 stream.set_nodelay(true)?;
                 Ok(Self::new(stream.try_clone()?, stream))
             }
             Some(("dev", path)) => {
                 let device = OpenOptions::new().read(true).write(true).open(path)?;
+                make_raw(&device)?;
                 Ok(Self::new(device.try_clone()?, device))
             }
             _ => Err(io::Error::new(
@@ -64,8 +74,14 @@ impl Control {
     /// Tells the other side `tag`, with a value.
     #[track_caller]
     pub fn tell(&mut self, tag: &str, value: impl Display) {
+        assert!(!tag.contains(' '), "\"{tag}\" is more than one word");
         let line = format!("{tag} {value}\n");
-        if self.to.write_all(line.as_bytes()).and_then(|()| self.to.flush()).is_err() {
+        if self
+            .to
+            .write_all(line.as_bytes())
+            .and_then(|()| self.to.flush())
+            .is_err()
+        {
             resume_unwind(Box::new(Abandoned));
         }
     }
@@ -83,7 +99,10 @@ impl Control {
         if !matches!(self.from.read_line(&mut line), Ok(n) if n > 0) {
             resume_unwind(Box::new(Abandoned));
         }
-        let (got, value) = line.trim_end_matches('\n').split_once(' ').unwrap_or((line.as_str(), ""));
+        let (got, value) = line
+            .trim_end_matches('\n')
+            .split_once(' ')
+            .unwrap_or((line.as_str(), ""));
         assert_eq!(got, tag, "the other side is at another step");
         value.to_owned()
     }
@@ -92,7 +111,9 @@ impl Control {
     #[track_caller]
     pub fn expect_number(&mut self, tag: &str) -> u64 {
         let value = self.expect(tag);
-        value.parse().unwrap_or_else(|_| panic!("\"{tag} {value}\" carries no number"))
+        value
+            .parse()
+            .unwrap_or_else(|_| panic!("\"{tag} {value}\" carries no number"))
     }
 
     /// Waits until both sides are here.
@@ -101,7 +122,16 @@ impl Control {
         self.signal(tag);
         self.expect(tag);
     }
+}
 
+/// Where `device` is a terminal, as a virtual machine's console is: no echo, and bytes as they are.
+fn make_raw(device: &File) -> io::Result<()> {
+    if !device.is_terminal() {
+        return Ok(());
+    }
+    let mut modes = tcgetattr(device)?;
+    cfmakeraw(&mut modes);
+    Ok(tcsetattr(device, SetArg::TCSANOW, &modes)?)
 }
 
 /// Connects to a server that may not listen yet.
@@ -141,8 +171,21 @@ mod tests {
     fn the_end_of_the_other_side_is_told_apart() {
         let (a, mut b) = channel();
         drop(a);
-        let payload = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| b.expect("x"))).expect_err("it ended");
+        let payload =
+            std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| b.expect("x"))).expect_err("it ended");
         assert!(is_abandoned(&*payload));
+    }
+
+    #[test]
+    fn a_terminal_carries_lines_without_an_echo() {
+        let pty = nix::pty::openpty(None, None).expect("a terminal");
+        let path = nix::unistd::ttyname(&pty.slave).expect("its name");
+        let mut a = Control::open(&format!("dev:{}", path.display()), Role::Client).expect("a channel");
+        let master = File::from(pty.master);
+        let mut b = Control::new(master.try_clone().expect("a clone"), master);
+        b.tell("bytes", 7);
+        a.tell("bytes", 8);
+        assert_eq!((a.expect_number("bytes"), b.expect_number("bytes")), (7, 8));
     }
 
     #[test]

@@ -11,11 +11,12 @@
 //!                              └── 20 s, then both are killed ─────────┘
 //! ```
 //!
-//! `cargo test -p v4v-conformance` runs every pair as a test of its own. The binary `v4v-conformance` lists and runs
+//! `cargo test -p v4v-conformance` runs every pair as a test of its own ([`suite`]). The binary `v4v-conformance` lists and runs
 //! them by name, and with `side` plays one side alone, so that the two may run in two virtual machines.
 
 pub mod backend;
 pub mod control;
+#[cfg(feature = "v4v")]
 mod daemon;
 mod names;
 mod pair;
@@ -23,12 +24,13 @@ pub mod pairs;
 mod pattern;
 pub mod runner;
 mod side;
+pub mod suite;
 mod sys;
 mod transfer;
 mod wait;
 
 pub use pair::{On, Pair, Role};
-pub use side::{Side, play};
+pub use side::{Side, Verdict, play};
 
 /// How long a pair may take before both of its processes are killed.
 pub const PAIR_LIMIT: std::time::Duration = std::time::Duration::from_secs(20);

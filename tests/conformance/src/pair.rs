@@ -96,25 +96,43 @@ impl Pair {
         server: fn(&mut Side),
         client: fn(&mut Side),
     ) -> Self {
-        Self { name, about, on, dies: None, descriptors: false, privileged: false, server, client }
+        Self {
+            name,
+            about,
+            on,
+            dies: None,
+            descriptors: false,
+            privileged: false,
+            server,
+            client,
+        }
     }
 
     /// The same with one side that kills its own process.
     #[must_use]
     pub const fn dies(self, role: Role) -> Self {
-        Self { dies: Some(role), ..self }
+        Self {
+            dies: Some(role),
+            ..self
+        }
     }
 
     /// The same for backends whose descriptors take the kernel's socket calls.
     #[must_use]
     pub const fn descriptors(self) -> Self {
-        Self { descriptors: true, ..self }
+        Self {
+            descriptors: true,
+            ..self
+        }
     }
 
     /// The same in a setting where only the server may bind privileged ports.
     #[must_use]
     pub const fn privileged(self) -> Self {
-        Self { privileged: true, ..self }
+        Self {
+            privileged: true,
+            ..self
+        }
     }
 
     /// One side's function.

@@ -41,7 +41,11 @@ impl Pattern {
     #[track_caller]
     pub(crate) fn check(&mut self, bytes: &[u8]) {
         for (at, byte) in (self.at..).zip(bytes) {
-            assert!(*byte == self.byte(at), "byte {at} is {byte:#x} instead of {:#x}", self.byte(at));
+            assert!(
+                *byte == self.byte(at),
+                "byte {at} is {byte:#x} instead of {:#x}",
+                self.byte(at)
+            );
         }
         self.skip(bytes.len());
     }

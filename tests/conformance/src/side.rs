@@ -43,7 +43,8 @@ impl Side {
     #[track_caller]
     pub(crate) fn listen(&mut self, kind: Kind) -> Box<dyn Listener> {
         let listener = self.backend.listen(kind, 0, BACKLOG).expect("listen");
-        self.control.tell("address", listener.local_addr().expect("the listener's address"));
+        self.control
+            .tell("address", listener.local_addr().expect("the listener's address"));
         listener
     }
 

@@ -80,29 +80,38 @@ pub(crate) fn expect_bytes(from: &dyn Connection, bytes: &[u8]) {
 /// Waits until `bytes` can be read. TCP may hand over late what several writes gave it.
 #[track_caller]
 pub(crate) fn await_available(from: &dyn Connection, bytes: usize) {
-    until("such FIONREAD", || (from.available().expect("FIONREAD") == bytes).then_some(()));
+    until("such FIONREAD", || {
+        (from.available().expect("FIONREAD") == bytes).then_some(())
+    });
 }
 
 /// Checks that the stream has ended.
 #[track_caller]
 pub(crate) fn expect_eof(from: &dyn Connection) {
     let mut buf = [0; 64];
-    assert_eq!(from.read(&mut buf).expect("end of stream"), 0, "bytes instead of end of stream");
+    assert_eq!(
+        from.read(&mut buf).expect("end of stream"),
+        0,
+        "bytes instead of end of stream"
+    );
 }
 
 /// Writes the pattern until the connection takes no more, and turns it non-blocking for that; the bytes written.
 ///
-/// What lies in the sender's own queue may still move on, so the connection counts as full only when it stays so.
+/// What lies in the sender's own queue may still move on, and TCP calls itself writable only when a third of that is free:
+/// so the connection counts as full when it takes nothing after a pause either.
 #[track_caller]
 pub(crate) fn fill(to: &dyn Connection, pattern: &mut Pattern) -> usize {
     to.set_nonblocking(true).expect("O_NONBLOCK");
     let mut total = 0;
     loop {
-        total += fill_once(to, pattern);
-        assert!(total < FILL_LIMIT, "never full");
-        if !ready_within(to, Ready::OUT, QUIET).has(Ready::OUT) {
+        let paused = !ready_within(to, Ready::OUT, QUIET).has(Ready::OUT);
+        let taken = fill_once(to, pattern);
+        if paused && taken == 0 {
             return total;
         }
+        total += taken;
+        assert!(total < FILL_LIMIT, "never full");
     }
 }
 
@@ -122,6 +131,26 @@ pub(crate) fn fill_once(to: &dyn Connection, pattern: &mut Pattern) -> usize {
         }
     }
     total
+}
+
+/// Writes the pattern to a full connection, by `write`, until a call takes nothing; its error and how long it took.
+///
+/// Though nobody reads, TCP takes a little more now and then: it probes its peer's window from time to time.
+#[track_caller]
+pub(crate) fn write_until_stuck(
+    pattern: &mut Pattern,
+    mut write: impl FnMut(&[u8]) -> io::Result<usize>,
+) -> (io::Error, Duration) {
+    while pattern.at() < FILL_LIMIT as u64 {
+        let mut ahead = *pattern;
+        let bytes = ahead.take(1 << 20);
+        let start = Instant::now();
+        match write(&bytes) {
+            Ok(n) => pattern.skip(n),
+            Err(error) => return (error, start.elapsed()),
+        }
+    }
+    panic!("never full")
 }
 
 /// Reads what is there, without blocking mode; the bytes read. The stream must not end.

@@ -44,9 +44,18 @@ impl Ready {
 
 impl fmt::Debug for Ready {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let all =
-            [(Self::IN, "IN"), (Self::OUT, "OUT"), (Self::RDHUP, "RDHUP"), (Self::HUP, "HUP"), (Self::ERR, "ERR")];
-        let names: Vec<_> = all.iter().filter(|(bit, _)| self.has(*bit)).map(|(_, name)| *name).collect();
+        let all = [
+            (Self::IN, "IN"),
+            (Self::OUT, "OUT"),
+            (Self::RDHUP, "RDHUP"),
+            (Self::HUP, "HUP"),
+            (Self::ERR, "ERR"),
+        ];
+        let names: Vec<_> = all
+            .iter()
+            .filter(|(bit, _)| self.has(*bit))
+            .map(|(_, name)| *name)
+            .collect();
         write!(f, "[{}]", names.join(" "))
     }
 }
@@ -138,12 +147,16 @@ impl Poller {
 
     /// Watches `fd` too; events say `token`.
     pub(crate) fn add(&self, fd: impl AsFd, flags: EpollFlags, token: u64) {
-        self.0.add(fd, EpollEvent::new(flags, token)).expect("EPOLL_CTL_ADD");
+        self.0
+            .add(fd, EpollEvent::new(flags, token))
+            .expect("EPOLL_CTL_ADD");
     }
 
     /// Watches `fd` anew.
     pub(crate) fn rearm(&self, fd: impl AsFd, flags: EpollFlags) {
-        self.0.modify(fd, &mut EpollEvent::new(flags, 0)).expect("EPOLL_CTL_MOD");
+        self.0
+            .modify(fd, &mut EpollEvent::new(flags, 0))
+            .expect("EPOLL_CTL_MOD");
     }
 
     /// Events within `wait`.

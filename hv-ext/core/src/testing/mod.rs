@@ -86,6 +86,7 @@ struct Inner {
     happened: Vec<Happened>,
     denied: BTreeMap<Question, Errno>,
     reads: Vec<Range<u64>>,
+    read_once: bool,
     allocations: usize,
     fail_at: Option<usize>,
 }
@@ -188,6 +189,11 @@ impl TestHost {
         core::mem::take(&mut self.inner().reads)
     }
 
+    /// From now on a caller's bytes change as soon as they were read: reading them twice finds two things.
+    pub fn read_once(&self) {
+        self.inner().read_once = true;
+    }
+
     /// Makes the `n`-th allocation from now (0 is the next) fail; `None` for none.
     pub fn fail_allocation(&self, n: Option<usize>) {
         let mut inner = self.inner();
@@ -270,6 +276,16 @@ impl Inner {
             _ => Err(Errno::FAULT),
         }
     }
+
+    /// Notes that a caller's range was read.
+    fn was_read(&mut self, caller: DomId, range: Range<usize>) {
+        self.reads.push(range.start as u64..range.end as u64);
+        if self.read_once
+            && let Some(memory) = self.memory.get_mut(&caller)
+        {
+            memory[range].iter_mut().for_each(|byte| *byte = !*byte);
+        }
+    }
 }
 
 impl Host for TestHost {
@@ -306,7 +322,7 @@ impl Host for TestHost {
         let mut inner = self.inner();
         let range = inner.range(caller, handle, to.len())?;
         to.copy_from_slice(&inner.memory[&caller][range.clone()]);
-        inner.reads.push(range.start as u64..range.end as u64);
+        inner.was_read(caller, range);
         Ok(())
     }
 
@@ -332,7 +348,7 @@ impl Host for TestHost {
         let mut inner = self.inner();
         let range = inner.range(caller, handle, len as usize)?;
         mem.write(offset, &inner.memory[&caller][range.clone()]);
-        inner.reads.push(range.start as u64..range.end as u64);
+        inner.was_read(caller, range);
         Ok(())
     }
 

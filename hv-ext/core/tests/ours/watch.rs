@@ -1,8 +1,8 @@
 //! Who is told when a ring, a partner or a domain goes away.
 
-use crate::pair;
+use crate::{err, pair};
 use v4v_hv::abi::setup_flags::{SET_READY, SET_WATCH};
-use v4v_hv::testing::{Guest, Happened, domains};
+use v4v_hv::testing::{Guest, Happened, domains, interleave};
 use v4v_hv::{DomId, Errno};
 use v4v_ring::layout::state::PEER_GONE;
 use v4v_ring::{RingMem, Word};
@@ -89,6 +89,52 @@ fn a_new_watch_takes_the_place_of_the_old() {
     assert_eq!(state(&a, 70, b.id), 0);
     assert_eq!(b.unregister(81, a.id), 0);
     assert_eq!(state(&a, 70, b.id), PEER_GONE);
+}
+
+#[test]
+fn a_new_watch_takes_back_what_was_said_of_the_old_one() {
+    let [a, b] = watching(DomId(1));
+    assert_eq!(b.register(81, a.id, 64), 0);
+    assert_eq!(b.unregister(80, a.id), 0);
+    assert_eq!(state(&a, 70, b.id), PEER_GONE);
+    assert_eq!(a.set(70, b.id, SET_WATCH, 99), err(Errno::CONNREFUSED));
+    assert_eq!(state(&a, 70, b.id), PEER_GONE, "a failed call changes nothing");
+    assert_eq!(a.set(70, b.id, SET_WATCH, 81), 0);
+    assert_eq!(state(&a, 70, b.id), 0);
+    a.hv.host().happened();
+    assert_eq!(b.unregister(81, a.id), 0);
+    assert_eq!(state(&a, 70, b.id), PEER_GONE);
+    assert_eq!(a.hv.host().signalled(), [a.id], "its owner is told a second time");
+}
+
+#[test]
+fn a_namesakes_ring_does_not_bring_a_dead_partner_back() {
+    let [a, b] = watching(DomId(1));
+    a.hv.domain_destroy(b.id);
+    a.hv.domain_create(b.id).expect("its id is free");
+    assert_eq!(b.register(80, a.id, 64), 0);
+    assert_eq!(a.set(70, b.id, SET_WATCH, 80), 0);
+    assert_eq!(state(&a, 70, b.id), PEER_GONE);
+}
+
+#[test]
+fn a_watched_ring_that_goes_while_it_is_being_watched_is_told() {
+    for at in 0.. {
+        let [a, b] = watching(DomId(1));
+        assert_eq!(b.unregister(80, a.id), 0);
+        assert_eq!(b.register(81, a.id, 64), 0);
+        let other = b.clone();
+        let (set, ran) = interleave(
+            at,
+            move || assert_eq!(other.unregister(81, DomId(1)), 0),
+            || a.set(70, b.id, SET_WATCH, 81),
+        );
+        if !ran {
+            return;
+        }
+        assert!(set == 0 || set == err(Errno::CONNREFUSED), "at {at}");
+        assert_eq!(state(&a, 70, b.id), PEER_GONE, "at {at}");
+    }
 }
 
 #[test]

@@ -31,7 +31,14 @@ impl FdSocket {
     fn recv_from(&self, buf: &mut [u8], flags: i32) -> io::Result<(Message, String)> {
         let room = buf.len();
         let (full, sender) = self.raw.recv_from_with_flags(uninit(buf), flags | MSG_TRUNC)?;
-        Ok((Message { bytes: full.min(room), truncated: full > room }, (self.texts.show)(&sender)))
+        Ok((
+            Message {
+                bytes: full.min(room),
+                truncated: full > room,
+                record: false,
+            },
+            (self.texts.show)(&sender),
+        ))
     }
 }
 
@@ -59,7 +66,13 @@ impl Socket for FdSocket {
 impl Listener for FdSocket {
     fn accept(&self) -> io::Result<(Box<dyn Connection>, String)> {
         let (raw, peer) = self.raw.accept()?;
-        Ok((Box::new(Self { raw, texts: self.texts }), (self.texts.show)(&peer)))
+        Ok((
+            Box::new(Self {
+                raw,
+                texts: self.texts,
+            }),
+            (self.texts.show)(&peer),
+        ))
     }
 
     fn set_accept_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
@@ -97,7 +110,11 @@ impl Connection for FdSocket {
     fn read_message(&self, buf: &mut [u8]) -> io::Result<Message> {
         let room = buf.len();
         let full = self.raw.recv_with_flags(uninit(buf), MSG_TRUNC)?;
-        Ok(Message { bytes: full.min(room), truncated: full > room })
+        Ok(Message {
+            bytes: full.min(room),
+            truncated: full > room,
+            record: false,
+        })
     }
 
     fn write(&self, buf: &[u8]) -> io::Result<usize> {
@@ -117,7 +134,10 @@ impl Connection for FdSocket {
     }
 
     fn try_clone(&self) -> io::Result<Box<dyn Connection>> {
-        Ok(Box::new(Self { raw: self.raw.try_clone()?, texts: self.texts }))
+        Ok(Box::new(Self {
+            raw: self.raw.try_clone()?,
+            texts: self.texts,
+        }))
     }
 
     fn read_timeout(&self) -> io::Result<Option<Duration>> {
@@ -139,7 +159,8 @@ impl Connection for FdSocket {
 
 impl Datagram for FdSocket {
     fn send_to(&self, buf: &[u8], addr: &str) -> io::Result<usize> {
-        self.raw.send_to_with_flags(buf, &(self.texts.parse)(addr)?, MSG_NOSIGNAL)
+        self.raw
+            .send_to_with_flags(buf, &(self.texts.parse)(addr)?, MSG_NOSIGNAL)
     }
 
     fn recv_from(&self, buf: &mut [u8]) -> io::Result<(Message, String)> {

@@ -9,7 +9,9 @@ use std::net::{Ipv4Addr, SocketAddr};
 const TEXTS: Texts = Texts { parse, show, port };
 
 fn parse(addr: &str) -> io::Result<SockAddr> {
-    let addr: SocketAddr = addr.parse().map_err(|e| io::Error::new(io::ErrorKind::InvalidInput, e))?;
+    let addr: SocketAddr = addr
+        .parse()
+        .map_err(|e| io::Error::new(io::ErrorKind::InvalidInput, e))?;
     Ok(addr.into())
 }
 
@@ -43,6 +45,10 @@ impl Backend for Inet {
 
     fn killed_peer(&self) -> Ending {
         Ending::Eof
+    }
+
+    fn family(&self) -> Option<i32> {
+        Some(libc::AF_INET)
     }
 
     fn listen(&self, kind: Kind, port: u32, backlog: u32) -> io::Result<Box<dyn Listener>> {

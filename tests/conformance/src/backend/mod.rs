@@ -44,6 +44,8 @@ pub struct Message {
     pub bytes: usize,
     /// Whether more of the message did not fit and is lost (`MSG_TRUNC`).
     pub truncated: bool,
+    /// Whether a packet ends here (`MSG_EOR`), which tells an empty one from the end. AF_UNIX and UDP never say so.
+    pub record: bool,
 }
 
 /// A family of sockets.
@@ -56,10 +58,9 @@ pub trait Backend: Send + Sync {
     /// What happens to the survivor of a killed process.
     fn killed_peer(&self) -> Ending;
 
-    /// Whether its sockets' descriptors take the kernel's socket calls, rather than only poll and epoll.
-    fn descriptors_are_sockets(&self) -> bool {
-        true
-    }
+    /// The kernel's number of the family (`AF_…`), where its sockets' descriptors take the kernel's socket calls rather than
+    /// only poll and epoll.
+    fn family(&self) -> Option<i32>;
 
     /// A listener at `port` (0: a free one) for connections of `kind`.
     ///
@@ -269,7 +270,11 @@ pub trait Datagram: Timed {
 }
 
 /// The names of all backends of this build; those before V4V are the references.
-pub const NAMES: &[&str] = if cfg!(feature = "v4v") { &["tcp", "unix", "v4v"] } else { &["tcp", "unix"] };
+pub const NAMES: &[&str] = if cfg!(feature = "v4v") {
+    &["tcp", "unix", "v4v"]
+} else {
+    &["tcp", "unix"]
+};
 
 /// The backend called `name`; `folder` is where AF_UNIX keeps its names, the same for both sides.
 ///

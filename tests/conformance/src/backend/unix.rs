@@ -17,7 +17,9 @@ fn parse(addr: &str) -> io::Result<SockAddr> {
 }
 
 fn show(addr: &SockAddr) -> String {
-    addr.as_pathname().map(|path| path.display().to_string()).unwrap_or_default()
+    addr.as_pathname()
+        .map(|path| path.display().to_string())
+        .unwrap_or_default()
 }
 
 fn port(addr: &str) -> Option<u32> {
@@ -44,7 +46,9 @@ impl Unix {
     /// Sockets with their names in `folder`.
     #[must_use]
     pub fn new(folder: &Path) -> Self {
-        Self { folder: folder.to_owned() }
+        Self {
+            folder: folder.to_owned(),
+        }
     }
 
     fn path(&self, port: u32) -> PathBuf {
@@ -84,6 +88,10 @@ impl Backend for Unix {
 
     fn killed_peer(&self) -> Ending {
         Ending::Eof
+    }
+
+    fn family(&self) -> Option<i32> {
+        Some(libc::AF_UNIX)
     }
 
     fn listen(&self, kind: Kind, port: u32, backlog: u32) -> io::Result<Box<dyn Listener>> {

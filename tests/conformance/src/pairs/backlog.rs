@@ -35,7 +35,8 @@ const LOOK: Duration = Duration::from_millis(300);
 
 fn listen(side: &mut Side) -> Box<dyn Listener> {
     let listener = side.backend.listen(Kind::Stream, 0, BACKLOG).expect("listen");
-    side.control.tell("address", listener.local_addr().expect("address"));
+    side.control
+        .tell("address", listener.local_addr().expect("address"));
     listener
 }
 
@@ -56,8 +57,9 @@ fn accept_and_check(listener: &dyn Listener, count: u32) {
 
 fn holds_client(side: &mut Side) {
     let addr = side.control.expect("address");
-    let conns: Vec<_> =
-        (0..BACKLOG).map(|_| promptly(|| side.backend.connect(Kind::Stream, &addr)).expect("connect")).collect();
+    let conns: Vec<_> = (0..BACKLOG)
+        .map(|_| promptly(|| side.backend.connect(Kind::Stream, &addr)).expect("connect"))
+        .collect();
     conns.iter().for_each(|conn| write_all(&**conn, b"me"));
     side.control.signal("connected");
     side.control.expect("accepted");
@@ -76,7 +78,10 @@ fn full_client(side: &mut Side) {
         let made = connect_all(scope, side, &addr);
         let at_once: Vec<_> = std::iter::from_fn(|| made.recv_timeout(LOOK).ok()).collect();
         let count = u32::try_from(at_once.len()).expect("a small number");
-        assert!((BACKLOG..BACKLOG + EXTRA).contains(&count), "{count} of a backlog of {BACKLOG}");
+        assert!(
+            (BACKLOG..BACKLOG + EXTRA).contains(&count),
+            "{count} of a backlog of {BACKLOG}"
+        );
         side.control.signal("full");
         let later = made.iter().take((BACKLOG + EXTRA - count) as usize).count();
         assert_eq!(later, (BACKLOG + EXTRA - count) as usize);

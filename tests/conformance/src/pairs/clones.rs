@@ -9,8 +9,20 @@ use std::net::Shutdown;
 use std::thread::scope;
 
 pub(super) const PAIRS: &[Pair] = &[
-    Pair::new("two_readers", "two threads that read clones get every byte once", On::Both, all_bytes_server, two_readers_client),
-    Pair::new("two_writers", "two threads that write to clones lose no byte", On::Both, two_writers_server, count_client),
+    Pair::new(
+        "two_readers",
+        "two threads that read clones get every byte once",
+        On::Both,
+        all_bytes_server,
+        two_readers_client,
+    ),
+    Pair::new(
+        "two_writers",
+        "two threads that write to clones lose no byte",
+        On::Both,
+        two_writers_server,
+        count_client,
+    ),
     Pair::new(
         "clone_outlives",
         "the connection lives until its last handle is closed",

@@ -6,7 +6,8 @@ use crate::pattern::Pattern;
 use crate::side::Side;
 use crate::sys::sigpipe_kills;
 use crate::transfer::{
-    expect_bytes, expect_eof, expect_errno, fill, read_pattern_to_end, write_all, write_pattern, write_until_error,
+    expect_bytes, expect_eof, expect_errno, fill, read_pattern_to_end, write_all, write_pattern,
+    write_until_error,
 };
 use crate::wait::{HEAD_START, promptly};
 use libc::{ECONNRESET, EPIPE};
@@ -14,8 +15,20 @@ use std::net::Shutdown;
 use std::thread::sleep;
 
 pub(super) const PAIRS: &[Pair] = &[
-    Pair::new("half_close_by_client", "after shutdown for writing the other way still works", On::Both, asked, asks),
-    Pair::new("half_close_by_server", "the same, begun by the side that accepted", On::Both, asks_server, asked_client),
+    Pair::new(
+        "half_close_by_client",
+        "after shutdown for writing the other way still works",
+        On::Both,
+        asked,
+        asks,
+    ),
+    Pair::new(
+        "half_close_by_server",
+        "the same, begun by the side that accepted",
+        On::Both,
+        asks_server,
+        asked_client,
+    ),
     Pair::new(
         "drain_after_close",
         "what was sent before close is read after it, then the end, again and again",

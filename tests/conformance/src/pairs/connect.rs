@@ -8,7 +8,13 @@ use crate::wait::{Ready, await_ready, promptly};
 use libc::{ECONNREFUSED, EHOSTUNREACH};
 
 pub(super) const PAIRS: &[Pair] = &[
-    Pair::new("echo", "bytes go both ways over a fresh connection", On::Both, echo_server, echo_client),
+    Pair::new(
+        "echo",
+        "bytes go both ways over a fresh connection",
+        On::Both,
+        echo_server,
+        echo_client,
+    ),
     Pair::new(
         "connect_before_accept",
         "connecting is complete, and writing works, before the server accepts",
@@ -16,7 +22,13 @@ pub(super) const PAIRS: &[Pair] = &[
         early_server,
         early_client,
     ),
-    Pair::new("addresses", "both sides name both ends alike", On::Tcp, addresses_server, addresses_client),
+    Pair::new(
+        "addresses",
+        "both sides name both ends alike",
+        On::Tcp,
+        addresses_server,
+        addresses_client,
+    ),
     Pair::new(
         "connect_refused",
         "a port whose listener is gone refuses at once",
@@ -99,14 +111,21 @@ fn addresses_server(side: &mut Side) {
     assert_eq!(conn.peer_addr().expect("peer"), from);
     side.control.tell("local", conn.local_addr().expect("local"));
     side.control.tell("peer", from);
-    assert_eq!(conn.local_port().expect("port"), listener.local_port().expect("port"));
+    assert_eq!(
+        conn.local_port().expect("port"),
+        listener.local_port().expect("port")
+    );
     side.control.expect("compared");
 }
 
 fn addresses_client(side: &mut Side) {
     let addr = side.control.expect("address");
     let conn = side.backend.connect(Kind::Stream, &addr).expect("connect");
-    assert_eq!(conn.peer_addr().expect("peer"), addr, "the peer is who was dialled");
+    assert_eq!(
+        conn.peer_addr().expect("peer"),
+        addr,
+        "the peer is who was dialled"
+    );
     assert_eq!(conn.peer_addr().expect("peer"), side.control.expect("local"));
     assert_eq!(conn.local_addr().expect("local"), side.control.expect("peer"));
     assert_ne!(conn.local_port().expect("port"), 0);
@@ -124,7 +143,9 @@ fn refused_server(side: &mut Side) {
 fn refused_client(side: &mut Side) {
     let addr = side.control.expect("address");
     for _ in 0..3 {
-        let error = promptly(|| side.backend.connect(Kind::Stream, &addr)).err().expect("refused");
+        let error = promptly(|| side.backend.connect(Kind::Stream, &addr))
+            .err()
+            .expect("refused");
         expect_errno(&error, &[ECONNREFUSED]);
     }
     side.control.signal("refused");
@@ -136,7 +157,9 @@ fn nowhere_server(side: &mut Side) {
 
 fn nowhere_client(side: &mut Side) {
     let addr = side.backend.nowhere().expect("such an address");
-    let error = promptly(|| side.backend.connect(Kind::Stream, &addr)).err().expect("refused");
+    let error = promptly(|| side.backend.connect(Kind::Stream, &addr))
+        .err()
+        .expect("refused");
     expect_errno(&error, &[ECONNREFUSED, EHOSTUNREACH]);
     side.control.signal("refused");
 }
@@ -179,8 +202,9 @@ fn many_server(side: &mut Side) {
 
 fn many_client(side: &mut Side) {
     let addr = side.control.expect("address");
-    let conns: Vec<_> =
-        (0..MANY).map(|_| side.backend.connect(Kind::Stream, &addr).expect("connect")).collect();
+    let conns: Vec<_> = (0..MANY)
+        .map(|_| side.backend.connect(Kind::Stream, &addr).expect("connect"))
+        .collect();
     for (name, conn) in (0_u32..).zip(&conns) {
         write_all(&**conn, &name.to_le_bytes());
     }

@@ -4,7 +4,9 @@ use crate::backend::{Connection, Ending, Kind};
 use crate::pair::{On, Pair, Role};
 use crate::pattern::Pattern;
 use crate::side::{Side, die};
-use crate::transfer::{expect_bytes, expect_eof, expect_errno, expect_reset_once, fill, write_all, write_until_error};
+use crate::transfer::{
+    expect_bytes, expect_eof, expect_errno, expect_reset_once, fill, write_all, write_until_error,
+};
 use crate::wait::{HEAD_START, PROMPT, Poller, Ready, await_ready, promptly, until};
 use libc::{ECONNREFUSED, ECONNRESET, EPIPE};
 use nix::sys::epoll::EpollFlags;
@@ -12,11 +14,27 @@ use std::thread::{scope, sleep};
 use std::time::Instant;
 
 pub(super) const PAIRS: &[Pair] = &[
-    killed("killed_wakes_reader", "a reader that waits gets the end, or ECONNRESET", reader),
-    killed("killed_wakes_writer", "a writer that waits for space gets an error", writer),
+    killed(
+        "killed_wakes_reader",
+        "a reader that waits gets the end, or ECONNRESET",
+        reader,
+    ),
+    killed(
+        "killed_wakes_writer",
+        "a writer that waits for space gets an error",
+        writer,
+    ),
     killed("killed_wakes_poll", "poll says RDHUP or HUP", poller),
-    killed("killed_wakes_epoll", "edge-triggered epoll says RDHUP or HUP", epoll),
-    killed("killed_fails_writes", "later writes fail, with EPIPE at last", later_writes),
+    killed(
+        "killed_wakes_epoll",
+        "edge-triggered epoll says RDHUP or HUP",
+        epoll,
+    ),
+    killed(
+        "killed_fails_writes",
+        "later writes fail, with EPIPE at last",
+        later_writes,
+    ),
     Pair::new(
         "killed_keeps_data",
         "what the killed process had sent is read before its end",
@@ -92,7 +110,10 @@ fn poller(side: &mut Side) {
 fn epoll(side: &mut Side) {
     let conn = side.connect_stream();
     let end = EpollFlags::EPOLLRDHUP | EpollFlags::EPOLLHUP;
-    let poller = Poller::of(&*conn, EpollFlags::EPOLLIN | EpollFlags::EPOLLRDHUP | EpollFlags::EPOLLET);
+    let poller = Poller::of(
+        &*conn,
+        EpollFlags::EPOLLIN | EpollFlags::EPOLLRDHUP | EpollFlags::EPOLLET,
+    );
     side.control.signal("waiting");
     let start = Instant::now();
     while !poller.event().intersects(end) {
@@ -107,7 +128,11 @@ fn later_writes(side: &mut Side) {
     await_ready(&*conn, Ready::IN);
     promptly(|| write_until_error(&*conn));
     // The first errors may be the reset's.
-    let error = until("EPIPE", || conn.write(b"x").err().filter(|e| e.kind() == std::io::ErrorKind::BrokenPipe));
+    let error = until("EPIPE", || {
+        conn.write(b"x")
+            .err()
+            .filter(|e| e.kind() == std::io::ErrorKind::BrokenPipe)
+    });
     expect_errno(&error, &[EPIPE]);
 }
 
@@ -148,7 +173,10 @@ fn serving_server(side: &mut Side) {
     side.control.signal("die");
     promptly(|| expect_killed(side, &*first));
     promptly(|| expect_killed(side, &*second));
-    let own = side.backend.connect(Kind::Stream, &listener.local_addr().expect("address")).expect("connect");
+    let own = side
+        .backend
+        .connect(Kind::Stream, &listener.local_addr().expect("address"))
+        .expect("connect");
     let (third, _) = listener.accept().expect("accept");
     write_all(&*own, b"3");
     expect_bytes(&*third, b"3");

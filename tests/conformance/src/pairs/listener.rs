@@ -4,14 +4,22 @@ use crate::backend::{Connection, Kind};
 use crate::pair::{On, Pair};
 use crate::side::Side;
 use crate::transfer::{expect_bytes, expect_eof, expect_errno, expect_reset_once, write_all};
-use crate::wait::{HEAD_START, PROMPT, QUIET, Ready, await_ready, expect_would_block, promptly, stays_unready};
+use crate::wait::{
+    HEAD_START, PROMPT, QUIET, Ready, await_ready, expect_would_block, promptly, stays_unready,
+};
 use libc::{EACCES, EADDRINUSE, ECONNREFUSED};
 use std::collections::HashSet;
 use std::thread::sleep;
 use std::time::Instant;
 
 pub(super) const PAIRS: &[Pair] = &[
-    Pair::new("port_in_use", "a second listener at a port is refused", On::Both, in_use_server, one_byte_client),
+    Pair::new(
+        "port_in_use",
+        "a second listener at a port is refused",
+        On::Both,
+        in_use_server,
+        one_byte_client,
+    ),
     Pair::new(
         "ephemeral_ports",
         "port 0 gives each listener a free port of its own, not a privileged one",
@@ -48,7 +56,13 @@ pub(super) const PAIRS: &[Pair] = &[
         nonblocking_server,
         nonblocking_client,
     ),
-    Pair::new("accept_timeout", "accept gives up after its time-out", On::Both, timeout_server, one_byte_client),
+    Pair::new(
+        "accept_timeout",
+        "accept gives up after its time-out",
+        On::Both,
+        timeout_server,
+        one_byte_client,
+    ),
     Pair::new(
         "accepted_inherits_nothing",
         "an accepted connection blocks although its listener does not",
@@ -73,18 +87,24 @@ fn in_use_server(side: &mut Side) {
     let port = listener.local_port().expect("port");
     let error = side.backend.listen(Kind::Stream, port, 1).err().expect("refused");
     expect_errno(&error, &[EADDRINUSE]);
-    side.control.tell("address", listener.local_addr().expect("address"));
+    side.control
+        .tell("address", listener.local_addr().expect("address"));
     expect_bytes(&*listener.accept().expect("accept").0, b"x");
 }
 
 fn ephemeral_server(side: &mut Side) {
-    let listeners: Vec<_> =
-        (0..20).map(|_| side.backend.listen(Kind::Stream, 0, 1).expect("listen")).collect();
+    let listeners: Vec<_> = (0..20)
+        .map(|_| side.backend.listen(Kind::Stream, 0, 1).expect("listen"))
+        .collect();
     let ports: HashSet<_> = listeners.iter().map(|l| l.local_port().expect("port")).collect();
     assert_eq!(ports.len(), listeners.len(), "every port is another: {ports:?}");
-    assert!(ports.iter().all(|port| *port >= 1024), "no port is privileged: {ports:?}");
+    assert!(
+        ports.iter().all(|port| *port >= 1024),
+        "no port is privileged: {ports:?}"
+    );
     for listener in &listeners {
-        side.control.tell("address", listener.local_addr().expect("address"));
+        side.control
+            .tell("address", listener.local_addr().expect("address"));
         expect_bytes(&*listener.accept().expect("accept").0, b"x");
     }
 }
@@ -94,17 +114,27 @@ fn ephemeral_client(side: &mut Side) {
 }
 
 fn privileged_server(side: &mut Side) {
-    let listener = side.backend.listen(Kind::Stream, 80, 1).expect("the right to port 80");
-    side.control.tell("address", listener.local_addr().expect("address"));
+    let listener = side
+        .backend
+        .listen(Kind::Stream, 80, 1)
+        .expect("the right to port 80");
+    side.control
+        .tell("address", listener.local_addr().expect("address"));
     expect_bytes(&*listener.accept().expect("accept").0, b"x");
 }
 
 fn privileged_client(side: &mut Side) {
     for port in [1, 81, 1023] {
-        let error = side.backend.listen(Kind::Stream, port, 1).err().expect("no right to ports below 1024");
+        let error = side
+            .backend
+            .listen(Kind::Stream, port, 1)
+            .err()
+            .expect("no right to ports below 1024");
         expect_errno(&error, &[EACCES]);
     }
-    side.backend.listen(Kind::Stream, 1024, 1).expect("port 1024 is free to all");
+    side.backend
+        .listen(Kind::Stream, 1024, 1)
+        .expect("port 1024 is free to all");
     one_byte_client(side);
 }
 
@@ -113,7 +143,8 @@ fn again_server(side: &mut Side) {
     for _ in 0..AGAIN {
         let listener = side.backend.listen(Kind::Stream, port, 1).expect("listen");
         port = listener.local_port().expect("port");
-        side.control.tell("address", listener.local_addr().expect("address"));
+        side.control
+            .tell("address", listener.local_addr().expect("address"));
         expect_bytes(&*listener.accept().expect("accept").0, b"x");
     }
 }
@@ -139,7 +170,10 @@ fn queued_client(side: &mut Side) {
     for conn in queued {
         promptly(|| expect_reset_once(&*conn));
     }
-    expect_errno(&side.backend.connect(Kind::Stream, &addr).err().expect("refused"), &[ECONNREFUSED]);
+    expect_errno(
+        &side.backend.connect(Kind::Stream, &addr).err().expect("refused"),
+        &[ECONNREFUSED],
+    );
     side.control.signal("done");
 }
 
@@ -171,7 +205,8 @@ fn timeout_server(side: &mut Side) {
     let took = start.elapsed();
     assert!(took >= QUIET && took < PROMPT, "{took:?}");
     listener.set_accept_timeout(None).expect("SO_RCVTIMEO");
-    side.control.tell("address", listener.local_addr().expect("address"));
+    side.control
+        .tell("address", listener.local_addr().expect("address"));
     expect_bytes(&*listener.accept().expect("accept").0, b"x");
 }
 

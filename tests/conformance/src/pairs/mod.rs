@@ -2,6 +2,7 @@
 //! what they expect.
 
 mod backlog;
+mod buffer;
 mod clones;
 mod close;
 mod connect;
@@ -11,12 +12,17 @@ mod descriptor;
 mod epoll;
 mod killed;
 mod listener;
+mod message;
 mod nonblocking;
+mod option;
+mod order;
 mod packet;
+mod packet_state;
 mod poll;
 mod receive;
 mod reset;
 mod shutdown;
+mod signal;
 mod stream;
 mod timeouts;
 mod wake;
@@ -30,6 +36,7 @@ pub fn all() -> impl Iterator<Item = &'static Pair> {
         listener::PAIRS,
         backlog::PAIRS,
         stream::PAIRS,
+        buffer::PAIRS,
         receive::PAIRS,
         clones::PAIRS,
         close::PAIRS,
@@ -39,12 +46,17 @@ pub fn all() -> impl Iterator<Item = &'static Pair> {
         timeouts::PAIRS,
         nonblocking::PAIRS,
         wake::PAIRS,
+        signal::PAIRS,
         poll::PAIRS,
         epoll::PAIRS,
         datagram::PAIRS,
         datagram_limits::PAIRS,
         packet::PAIRS,
+        packet_state::PAIRS,
+        option::PAIRS,
+        message::PAIRS,
         descriptor::PAIRS,
+        order::PAIRS,
     ];
     FILES.iter().copied().flatten()
 }

@@ -8,7 +8,13 @@ use crate::transfer::{drain, expect_bytes, expect_eof, fill, fill_once, read_pat
 use crate::wait::{Ready, await_ready, expect_would_block};
 
 pub(super) const PAIRS: &[Pair] = &[
-    Pair::new("read_would_block", "a read without data says EAGAIN, until there is some", On::Both, ten_server, read_client),
+    Pair::new(
+        "read_would_block",
+        "a read without data says EAGAIN, until there is some",
+        On::Both,
+        ten_server,
+        read_client,
+    ),
     Pair::new(
         "write_would_block",
         "a write without space says EAGAIN, and goes on when the reader has made room",
@@ -30,7 +36,13 @@ pub(super) const PAIRS: &[Pair] = &[
         go_server,
         go_client,
     ),
-    Pair::new("blocking_again", "O_NONBLOCK can be taken back", On::Both, ten_server, again_client),
+    Pair::new(
+        "blocking_again",
+        "O_NONBLOCK can be taken back",
+        On::Both,
+        ten_server,
+        again_client,
+    ),
 ];
 
 const LARGE: usize = 8 << 20;
@@ -69,7 +81,11 @@ fn write_server(side: &mut Side) {
         fill(&*conn, &mut pattern);
         side.control.signal("full");
         await_ready(&*conn, Ready::OUT);
-        assert!(fill_once(&*conn, &mut pattern) > 0, "writable, so a write takes something");
+        side.control.expect("drained");
+        assert!(
+            fill_once(&*conn, &mut pattern) > 0,
+            "writable, so a write takes something"
+        );
     }
     side.control.signal("end");
     side.control.tell("total", pattern.at());
@@ -83,11 +99,13 @@ fn slow_client(side: &mut Side) {
         side.control.expect("full");
         // TCP says writable when a good part of its buffer is free, so everything is read.
         assert!(drain(&*conn, &mut pattern) > 0);
+        side.control.signal("drained");
     }
     side.control.expect("end");
+    let total = side.control.expect_number("total");
     conn.set_nonblocking(false).expect("blocking");
     read_pattern_to_end(&*conn, &mut pattern);
-    assert_eq!(side.control.expect_number("total"), pattern.at());
+    assert_eq!(pattern.at(), total);
 }
 
 fn partial_server(side: &mut Side) {

@@ -10,8 +10,20 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 pub(super) const PAIRS: &[Pair] = &[
-    Pair::new("poll_fresh", "fresh: writable, not readable", On::Both, idle_server, fresh_client),
-    Pair::new("poll_data", "with data: readable until the last byte is read", On::Both, ten_server, data_client),
+    Pair::new(
+        "poll_fresh",
+        "fresh: writable, not readable",
+        On::Both,
+        idle_server,
+        fresh_client,
+    ),
+    Pair::new(
+        "poll_data",
+        "with data: readable until the last byte is read",
+        On::Both,
+        ten_server,
+        data_client,
+    ),
     Pair::new(
         "poll_data_then_eagain",
         "with data: readable, and not after a read that said EAGAIN",
@@ -19,7 +31,13 @@ pub(super) const PAIRS: &[Pair] = &[
         ten_server,
         eagain_client,
     ),
-    Pair::new("poll_peer_shut", "after the peer's FIN: readable and RDHUP, still writable", On::Both, fin_server, fin_client),
+    Pair::new(
+        "poll_peer_shut",
+        "after the peer's FIN: readable and RDHUP, still writable",
+        On::Both,
+        fin_server,
+        fin_client,
+    ),
     Pair::new(
         "poll_data_and_fin",
         "data and FIN: readable with RDHUP, then at the end",
@@ -27,11 +45,48 @@ pub(super) const PAIRS: &[Pair] = &[
         data_fin_server,
         data_fin_client,
     ),
-    Pair::new("poll_both_shut", "with both directions shut: HUP", On::Both, fin_server, both_client),
-    Pair::new("poll_full", "full: not writable; drained: writable again", On::Both, full_server, drain_client),
-    Pair::new("poll_full_readable", "full and with data: readable alone", On::Both, crossed_server, crossed_client),
-    Pair::new("poll_waits", "poll waits for data and wakes when it comes", On::Both, late_server, waiting_client),
-    Pair::new("poll_times_out", "poll without anything to say ends at its time-out", On::Both, idle_server, time_out_client),
+    Pair::new(
+        "poll_both_shut",
+        "with both directions shut: HUP",
+        On::Both,
+        fin_server,
+        both_client,
+    ),
+    Pair::new(
+        "poll_own_shutdown",
+        "with the own direction shut: writable; with both: HUP",
+        On::Both,
+        idle_server,
+        own_client,
+    ),
+    Pair::new(
+        "poll_full",
+        "full: not writable; drained: writable again",
+        On::Both,
+        full_server,
+        drain_client,
+    ),
+    Pair::new(
+        "poll_full_readable",
+        "full and with data: readable alone",
+        On::Both,
+        crossed_server,
+        crossed_client,
+    ),
+    Pair::new(
+        "poll_waits",
+        "poll waits for data and wakes when it comes",
+        On::Both,
+        late_server,
+        waiting_client,
+    ),
+    Pair::new(
+        "poll_times_out",
+        "poll without anything to say ends at its time-out",
+        On::Both,
+        idle_server,
+        time_out_client,
+    ),
 ];
 
 fn idle_server(side: &mut Side) {
@@ -57,7 +112,11 @@ fn data_client(side: &mut Side) {
     await_ready(&*conn, Ready::IN);
     assert_eq!(ready_now(&*conn), Ready::IN.and(Ready::OUT));
     expect_bytes(&*conn, b"01234");
-    assert_eq!(ready_now(&*conn), Ready::IN.and(Ready::OUT), "five bytes are left");
+    assert_eq!(
+        ready_now(&*conn),
+        Ready::IN.and(Ready::OUT),
+        "five bytes are left"
+    );
     expect_bytes(&*conn, b"56789");
     assert_eq!(ready_now(&*conn), Ready::OUT, "nothing is left");
 }
@@ -66,7 +125,11 @@ fn eagain_client(side: &mut Side) {
     let conn = side.connect_stream();
     await_ready(&*conn, Ready::IN);
     expect_bytes(&*conn, b"01234");
-    assert_eq!(ready_now(&*conn), Ready::IN.and(Ready::OUT), "five bytes are left");
+    assert_eq!(
+        ready_now(&*conn),
+        Ready::IN.and(Ready::OUT),
+        "five bytes are left"
+    );
     conn.set_nonblocking(true).expect("O_NONBLOCK");
     while conn.read(&mut [0; 100]).is_ok() {}
     assert_eq!(ready_now(&*conn), Ready::OUT, "nothing is left");
@@ -116,6 +179,15 @@ fn both_client(side: &mut Side) {
     side.control.signal("looked");
 }
 
+fn own_client(side: &mut Side) {
+    let conn = side.connect_stream();
+    conn.shutdown(Shutdown::Read).expect("shutdown");
+    assert_eq!(ready_now(&*conn), Ready::IN.and(Ready::OUT).and(Ready::RDHUP));
+    conn.shutdown(Shutdown::Write).expect("shutdown");
+    let all = Ready::IN.and(Ready::OUT).and(Ready::RDHUP).and(Ready::HUP);
+    assert_eq!(ready_now(&*conn), all);
+}
+
 fn full_server(side: &mut Side) {
     let conn = side.accept_stream();
     let taken = fill(&*conn, &mut Pattern::new(1));
@@ -123,6 +195,7 @@ fn full_server(side: &mut Side) {
     side.control.tell("taken", taken);
     await_ready(&*conn, Ready::OUT);
     side.control.signal("writable");
+    side.control.expect("drained");
 }
 
 fn drain_client(side: &mut Side) {
@@ -135,6 +208,7 @@ fn drain_client(side: &mut Side) {
         (pattern.at() == taken).then_some(())
     });
     side.control.expect("writable");
+    side.control.signal("drained");
 }
 
 fn crossed_server(side: &mut Side) {
@@ -168,7 +242,10 @@ fn waiting_client(side: &mut Side) {
     let start = Instant::now();
     side.control.signal("polling");
     await_ready(&*conn, Ready::IN);
-    assert!(start.elapsed() >= HEAD_START / 2, "readable before the server wrote");
+    assert!(
+        start.elapsed() >= HEAD_START / 2,
+        "readable before the server wrote"
+    );
     expect_bytes(&*conn, b"late");
 }
 

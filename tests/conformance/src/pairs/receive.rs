@@ -8,10 +8,34 @@ use std::net::Shutdown;
 use std::thread::sleep;
 
 pub(super) const PAIRS: &[Pair] = &[
-    Pair::new("peek", "what is peeked at is read again", On::Both, ten_server, peek_client),
-    Pair::new("peek_waits", "a peek waits for data as a read does", On::Both, late_server, peek_waits_client),
-    Pair::new("peek_empty", "a peek finds nothing, or the end, as a read does", On::Both, end_server, peek_empty_client),
-    Pair::new("available", "FIONREAD counts what is there", On::Both, ten_server, available_client),
+    Pair::new(
+        "peek",
+        "what is peeked at is read again",
+        On::Both,
+        ten_server,
+        peek_client,
+    ),
+    Pair::new(
+        "peek_waits",
+        "a peek waits for data as a read does",
+        On::Both,
+        late_server,
+        peek_waits_client,
+    ),
+    Pair::new(
+        "peek_empty",
+        "a peek finds nothing, or the end, as a read does",
+        On::Both,
+        end_server,
+        peek_empty_client,
+    ),
+    Pair::new(
+        "available",
+        "FIONREAD counts what is there",
+        On::Both,
+        ten_server,
+        available_client,
+    ),
     Pair::new(
         "available_sums",
         "FIONREAD sums up what came in several writes",
@@ -65,6 +89,7 @@ fn peek_client(side: &mut Side) {
     assert_eq!(conn.peek(&mut buf).expect("peek"), 6);
     assert_eq!(buf[..6], TEN[4..]);
     expect_bytes(&*conn, &TEN[4..]);
+    side.control.expect("written");
 }
 
 fn late_server(side: &mut Side) {
@@ -127,6 +152,7 @@ fn short_client(side: &mut Side) {
     let mut buf = [0; 1000];
     assert_eq!(conn.read(&mut buf).expect("read"), 10);
     assert_eq!(buf[..10], *TEN);
+    side.control.expect("written");
 }
 
 fn joins_client(side: &mut Side) {

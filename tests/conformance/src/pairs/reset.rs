@@ -4,7 +4,9 @@ use crate::backend::Connection;
 use crate::pair::{On, Pair};
 use crate::pattern::Pattern;
 use crate::side::Side;
-use crate::transfer::{expect_bytes, expect_eof, expect_errno, expect_reset_once, fill, write_all, write_until_error};
+use crate::transfer::{
+    expect_bytes, expect_eof, expect_errno, expect_reset_once, fill, write_all, write_until_error,
+};
 use crate::wait::{HEAD_START, Ready, await_ready, promptly};
 use libc::{ECONNRESET, EPIPE};
 use std::thread::{scope, sleep};
@@ -31,7 +33,13 @@ pub(super) const PAIRS: &[Pair] = &[
         unread_server,
         option_client,
     ),
-    Pair::new("reset_by_linger", "close with a linger time of 0 is a reset", On::Tcp, abort_server, reset_client),
+    Pair::new(
+        "reset_by_linger",
+        "close with a linger time of 0 is a reset",
+        On::Tcp,
+        abort_server,
+        reset_client,
+    ),
     Pair::new(
         "reset_wakes_reader",
         "a reader that waits is woken by a reset",

@@ -31,7 +31,7 @@ pub(super) const PAIRS: &[Pair] = &[
         "shutdown_twice",
         "a second shutdown changes nothing",
         On::Both,
-        eof_server,
+        slow_eof_server,
         twice_client,
     ),
     Pair::new(
@@ -63,6 +63,13 @@ fn eof_server(side: &mut Side) {
     expect_eof(&*conn);
 }
 
+/// The same, and closes when the client lets it.
+fn slow_eof_server(side: &mut Side) {
+    let conn = side.accept_stream();
+    expect_eof(&*conn);
+    side.control.expect("shut");
+}
+
 fn both_client(side: &mut Side) {
     let conn = side.connect_stream();
     conn.shutdown(Shutdown::Both).expect("shutdown");
@@ -80,6 +87,8 @@ fn twice_client(side: &mut Side) {
     let conn = side.connect_stream();
     conn.shutdown(Shutdown::Write).expect("shutdown");
     conn.shutdown(Shutdown::Write).expect("again");
+    expect_errno(&conn.write(b"x").expect_err("shut"), &[EPIPE]);
+    side.control.signal("shut");
     expect_eof(&*conn);
     // Both sides have said the end, and the peer's is closed: TCP calls that no connection any more.
     if let Err(error) = conn.shutdown(Shutdown::Both) {

@@ -4,7 +4,9 @@ use crate::backend::{Connection, Kind};
 use crate::pair::{On, Pair};
 use crate::pattern::Pattern;
 use crate::side::Side;
-use crate::transfer::{await_available, expect_bytes, expect_eof, fill, read_exact, read_pattern, write_all, write_pattern};
+use crate::transfer::{
+    await_available, expect_bytes, expect_eof, fill, read_exact, read_pattern, write_all, write_pattern,
+};
 use crate::wait::promptly;
 use std::io::{IoSlice, IoSliceMut};
 use std::thread::scope;
@@ -17,8 +19,20 @@ pub(super) const PAIRS: &[Pair] = &[
         |side| exchange(&*side.accept_stream(), 1, 2),
         |side| exchange(&*side.connect_stream(), 2, 1),
     ),
-    Pair::new("small_writes_large_reads", "many small writes are read as few large", On::Both, small_server, large_client),
-    Pair::new("large_writes_small_reads", "one large write is read as many small", On::Both, large_server, small_client),
+    Pair::new(
+        "small_writes_large_reads",
+        "many small writes are read as few large",
+        On::Both,
+        small_server,
+        large_client,
+    ),
+    Pair::new(
+        "large_writes_small_reads",
+        "one large write is read as many small",
+        On::Both,
+        large_server,
+        small_client,
+    ),
     Pair::new(
         "message_by_message",
         "1000 questions and answers of changing sizes",
@@ -26,8 +40,20 @@ pub(super) const PAIRS: &[Pair] = &[
         answer_server,
         question_client,
     ),
-    Pair::new("vectored", "gathered and scattered buffers keep their order", On::Both, vectored_server, vectored_client),
-    Pair::new("zero_length", "empty writes and reads do nothing", On::Both, zero_server, zero_client),
+    Pair::new(
+        "vectored",
+        "gathered and scattered buffers keep their order",
+        On::Both,
+        vectored_server,
+        vectored_client,
+    ),
+    Pair::new(
+        "zero_length",
+        "empty writes and reads do nothing",
+        On::Both,
+        zero_server,
+        zero_client,
+    ),
     Pair::new(
         "blocking_write_takes_all",
         "a blocking write larger than every buffer takes all its bytes in one call",
@@ -51,7 +77,9 @@ const PIECES: usize = 128 << 10;
 
 /// The sizes: powers of two, one less and one more.
 fn sizes() -> impl Iterator<Item = usize> {
-    (0..=20).flat_map(|power| [(1 << power) - 1, 1 << power, (1 << power) + 1]).filter(|n| *n > 0)
+    (0..=20)
+        .flat_map(|power| [(1 << power) - 1, 1 << power, (1 << power) + 1])
+        .filter(|n| *n > 0)
 }
 
 /// Writes the pattern `own` in all sizes while reading `other` in all sizes.
@@ -133,7 +161,9 @@ fn vectored_client(side: &mut Side) {
     let mut slices = [&mut a[..], &mut [], &mut b, &mut c].map(IoSliceMut::new);
     assert_eq!(conn.read_vectored(&mut slices).expect("readv"), 1111);
     let mut pattern = Pattern::new(1);
-    [&a[..], &b, &c[..608]].iter().for_each(|part| pattern.check(part));
+    [&a[..], &b, &c[..608]]
+        .iter()
+        .for_each(|part| pattern.check(part));
 }
 
 fn zero_server(side: &mut Side) {
@@ -172,6 +202,7 @@ fn slow_server(side: &mut Side) {
     let (fast, _) = listener.accept().expect("accept");
     promptly(|| write_pattern(&*fast, &mut Pattern::new(2), LARGE, 64 << 10));
     side.control.tell("stuck", stuck);
+    slow.set_nonblocking(false).expect("blocking");
     expect_eof(&*slow);
 }
 

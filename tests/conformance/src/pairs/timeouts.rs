@@ -3,13 +3,22 @@
 use crate::pair::{On, Pair};
 use crate::pattern::Pattern;
 use crate::side::Side;
-use crate::transfer::{expect_bytes, expect_eof, fill, read_pattern, write_all};
+use crate::transfer::{
+    expect_bytes, expect_eof, expect_errno, fill, read_pattern, write_all, write_until_stuck,
+};
 use crate::wait::{HEAD_START, PROMPT, expect_would_block};
+use libc::EAGAIN;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 pub(super) const PAIRS: &[Pair] = &[
-    Pair::new("read_timeout", "a read gives up after its time-out, and the next gets the data", On::Both, late_server, read_client),
+    Pair::new(
+        "read_timeout",
+        "a read gives up after its time-out, and the next gets the data",
+        On::Both,
+        late_server,
+        read_client,
+    ),
     Pair::new(
         "peek_timeout",
         "so does a peek",
@@ -31,7 +40,13 @@ pub(super) const PAIRS: &[Pair] = &[
         idle_server,
         told_client,
     ),
-    Pair::new("no_timeout_waits", "a time-out does not cut a read that gets its data in time", On::Both, soon_server, soon_client),
+    Pair::new(
+        "no_timeout_waits",
+        "a time-out does not cut a read that gets its data in time",
+        On::Both,
+        soon_server,
+        soon_client,
+    ),
 ];
 
 const TIMEOUT: Duration = Duration::from_millis(100);
@@ -43,14 +58,21 @@ const TICK: Duration = Duration::from_millis(10);
 fn expect_timeout<T: std::fmt::Debug>(call: impl FnOnce() -> std::io::Result<T>) {
     let start = Instant::now();
     expect_would_block(call());
-    let took = start.elapsed();
-    assert!(took + TICK >= TIMEOUT && took < PROMPT, "gave up after {took:?} instead of {TIMEOUT:?}");
+    expect_took_timeout(start.elapsed());
+}
+
+#[track_caller]
+fn expect_took_timeout(took: Duration) {
+    assert!(
+        took + TICK >= TIMEOUT && took < PROMPT,
+        "gave up after {took:?} instead of {TIMEOUT:?}"
+    );
 }
 
 /// Writes when the client has given up.
 fn late_server(side: &mut Side) {
     let conn = side.accept_stream();
-    side.control.expect("gave up");
+    side.control.expect("gave_up");
     write_all(&*conn, b"late");
     expect_eof(&*conn);
 }
@@ -60,7 +82,7 @@ fn read_client(side: &mut Side) {
     conn.set_read_timeout(Some(TIMEOUT)).expect("SO_RCVTIMEO");
     expect_timeout(|| conn.read(&mut [0; 10]));
     expect_timeout(|| conn.read(&mut [0; 10]));
-    side.control.signal("gave up");
+    side.control.signal("gave_up");
     conn.set_read_timeout(None).expect("SO_RCVTIMEO");
     expect_bytes(&*conn, b"late");
 }
@@ -69,7 +91,7 @@ fn peek_client(side: &mut Side) {
     let conn = side.connect_stream();
     conn.set_read_timeout(Some(TIMEOUT)).expect("SO_RCVTIMEO");
     expect_timeout(|| conn.peek(&mut [0; 10]));
-    side.control.signal("gave up");
+    side.control.signal("gave_up");
     conn.set_read_timeout(Some(PROMPT)).expect("SO_RCVTIMEO");
     expect_bytes(&*conn, b"late");
 }
@@ -77,12 +99,13 @@ fn peek_client(side: &mut Side) {
 fn write_server(side: &mut Side) {
     let conn = side.accept_stream();
     let mut pattern = Pattern::new(1);
-    let taken = fill(&*conn, &mut pattern);
+    fill(&*conn, &mut pattern);
     conn.set_nonblocking(false).expect("blocking");
     conn.set_write_timeout(Some(TIMEOUT)).expect("SO_SNDTIMEO");
-    let mut ahead = pattern;
-    expect_timeout(|| conn.write(&ahead.take(1 << 20)));
-    side.control.tell("taken", taken);
+    let (error, took) = write_until_stuck(&mut pattern, |bytes| conn.write(bytes));
+    expect_errno(&error, &[EAGAIN]);
+    expect_took_timeout(took);
+    side.control.tell("taken", pattern.at());
     conn.set_write_timeout(Some(PROMPT)).expect("SO_SNDTIMEO");
     write_all(&*conn, &pattern.take(1000));
     expect_eof(&*conn);
@@ -103,10 +126,18 @@ fn told_client(side: &mut Side) {
     let conn = side.connect_stream();
     assert_eq!(conn.read_timeout().expect("SO_RCVTIMEO"), None);
     assert_eq!(conn.write_timeout().expect("SO_SNDTIMEO"), None);
-    conn.set_read_timeout(Some(Duration::from_secs(3))).expect("SO_RCVTIMEO");
-    conn.set_write_timeout(Some(Duration::from_secs(4))).expect("SO_SNDTIMEO");
-    assert_eq!(conn.read_timeout().expect("SO_RCVTIMEO"), Some(Duration::from_secs(3)));
-    assert_eq!(conn.write_timeout().expect("SO_SNDTIMEO"), Some(Duration::from_secs(4)));
+    conn.set_read_timeout(Some(Duration::from_secs(3)))
+        .expect("SO_RCVTIMEO");
+    conn.set_write_timeout(Some(Duration::from_secs(4)))
+        .expect("SO_SNDTIMEO");
+    assert_eq!(
+        conn.read_timeout().expect("SO_RCVTIMEO"),
+        Some(Duration::from_secs(3))
+    );
+    assert_eq!(
+        conn.write_timeout().expect("SO_SNDTIMEO"),
+        Some(Duration::from_secs(4))
+    );
     conn.set_read_timeout(None).expect("SO_RCVTIMEO");
     conn.set_write_timeout(None).expect("SO_SNDTIMEO");
     assert_eq!(conn.read_timeout().expect("SO_RCVTIMEO"), None);

@@ -11,9 +11,27 @@ use std::thread::{scope, sleep};
 use std::time::Duration;
 
 pub(super) const PAIRS: &[Pair] = &[
-    Pair::new("data_wakes_reader", "a reader that has slept is woken by data, many times", On::Both, ticking_server, reading_client),
-    Pair::new("space_wakes_writer", "a writer that waits for space is woken by a reader", On::Both, waiting_server, reader_client),
-    Pair::new("end_wakes_reader", "a reader that waits is woken by the peer's close", On::Both, closing_server, eof_client),
+    Pair::new(
+        "data_wakes_reader",
+        "a reader that has slept is woken by data, many times",
+        On::Both,
+        ticking_server,
+        reading_client,
+    ),
+    Pair::new(
+        "space_wakes_writer",
+        "a writer that waits for space is woken by a reader",
+        On::Both,
+        waiting_server,
+        reader_client,
+    ),
+    Pair::new(
+        "end_wakes_reader",
+        "a reader that waits is woken by the peer's close",
+        On::Both,
+        closing_server,
+        eof_client,
+    ),
     Pair::new(
         "poll_after_blocking_reads",
         "poll waits for new data, and wakes, after blocking reads took all",

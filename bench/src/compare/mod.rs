@@ -1,27 +1,27 @@
 //! Two revisions of the source tree against each other.
 //!
-//! Each is built in a worktree of its own under `target/compare/`, which stays there for the next time. Then both take turns at
-//! the same benchmark, who goes first changing from round to round; every round gives one figure per path and size. A
-//! permutation test tells how often chance alone would part them as far.
+//! Each is built in a worktree of its own under `target/compare/`, which stays there for the next time, and gets a daemon of its
+//! own. Then both take turns at the same benchmark, who goes first changing from round to round; every round gives one figure
+//! per path and size. A permutation test tells how often chance alone would part them as far.
+
+mod revision;
 
 use crate::sample::Sample;
 use crate::stats::{median, permutation_test};
 use crate::table::{self, micros};
 use comfy_table::Table;
+use revision::{Revision, output};
 use serde::Serialize;
 use std::collections::BTreeMap;
-use std::io::{Error, Result};
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::io::Result;
+use std::path::PathBuf;
+use std::process::Command;
 
 /// p-values below this count as a difference: one false alarm in a hundred comparisons.
 pub const SIGNIFICANT: f64 = 0.01;
 
 /// Differences below this part are too small to matter, however certain.
 pub const RELEVANT: f64 = 0.01;
-
-/// The crates to build where a revision has them: the benchmark, and the daemon that it starts.
-const PACKAGES: [&str; 2] = ["v4v-bench", "v4v-hosted"];
 
 /// How the second revision compares with the first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -107,17 +107,17 @@ pub fn run(
     mut note: impl FnMut(&str),
 ) -> Result<Vec<Comparison>> {
     let root = PathBuf::from(output(Command::new("git").args(["rev-parse", "--show-toplevel"]))?.trim());
-    let mut programs = Vec::new();
+    let mut ready = Vec::new();
     for revision in revisions {
         note(&format!("building {revision}"));
-        programs.push(build(&root, revision)?);
+        ready.push(Revision::build(&root, revision)?);
     }
     let mut times = [Times::new(), Times::new()];
     for round in 0..rounds {
         for turn in 0..2 {
             let which = (round + turn) % 2;
             note(&format!("round {} of {rounds}: {}", round + 1, revisions[which]));
-            measure(&programs[which], arguments, &mut times[which])?;
+            measure(&ready[which], arguments, &mut times[which])?;
         }
     }
     Ok(compare(&times))
@@ -129,52 +129,8 @@ fn compare([a, b]: &[Times; 2]) -> Vec<Comparison> {
         .collect()
 }
 
-/// The benchmark program of a revision.
-fn build(root: &Path, revision: &str) -> Result<PathBuf> {
-    let tree = if revision == "." {
-        root.to_owned()
-    } else {
-        worktree(root, revision)?
-    };
-    let target = tree.join("target");
-    let mut cargo = Command::new("cargo");
-    cargo
-        .args(["build", "--release", "--quiet", "--target-dir"])
-        .arg(&target)
-        .current_dir(&tree);
-    let names = output(
-        Command::new("cargo")
-            .args(["metadata", "--no-deps", "--format-version=1"])
-            .current_dir(&tree),
-    )?;
-    let has = |package: &&&str| names.contains(&format!("\"name\":\"{package}\""));
-    cargo.args(PACKAGES.iter().filter(has).flat_map(|package| ["-p", package]));
-    output(&mut cargo)?;
-    Ok(target.join("release").join("v4v-bench"))
-}
-
-fn worktree(root: &Path, revision: &str) -> Result<PathBuf> {
-    let commit = format!("{revision}^{{commit}}");
-    let mut parse = Command::new("git");
-    let id = output(
-        parse
-            .args(["rev-parse", "--verify", "--quiet", "--end-of-options", &commit])
-            .current_dir(root),
-    )
-    .map_err(|_| Error::other(format!("git knows no revision '{revision}'")))?;
-    let tree = root.join("target").join("compare").join(id.trim());
-    if !tree.join("Cargo.toml").exists() {
-        let mut add = Command::new("git");
-        add.args(["worktree", "add", "--force", "--detach"])
-            .arg(&tree)
-            .arg(id.trim());
-        output(add.current_dir(root))?;
-    }
-    Ok(tree)
-}
-
-fn measure(program: &Path, arguments: &[String], times: &mut Times) -> Result<()> {
-    let text = output(Command::new(program).args(arguments).arg("--json"))?;
+fn measure(revision: &Revision, arguments: &[String], times: &mut Times) -> Result<()> {
+    let text = output(revision.benchmark().args(arguments).arg("--json"))?;
     for line in text.lines() {
         let sample: Sample = serde_json::from_str(line)?;
         times
@@ -183,24 +139,6 @@ fn measure(program: &Path, arguments: &[String], times: &mut Times) -> Result<()
             .push(sample.latency_us);
     }
     Ok(())
-}
-
-/// Runs a command to its end; what it printed, or an error that names it and shows its complaint.
-fn output(command: &mut Command) -> Result<String> {
-    let name = command.get_program().to_string_lossy().into_owned();
-    let done = command
-        .stdin(Stdio::null())
-        .output()
-        .map_err(|e| Error::new(e.kind(), format!("{name}: {e}")))?;
-    if !done.status.success() {
-        let complaint = String::from_utf8_lossy(&done.stderr);
-        return Err(Error::other(format!(
-            "{name} failed ({}): {}",
-            done.status,
-            complaint.trim()
-        )));
-    }
-    Ok(String::from_utf8_lossy(&done.stdout).into_owned())
 }
 
 /// The table of comparisons.
@@ -266,12 +204,5 @@ mod tests {
             text.contains("A: main") && text.contains("no difference shown"),
             "{text}"
         );
-    }
-
-    #[test]
-    fn a_failing_command_shows_its_complaint() {
-        let error = output(Command::new("git").args(["rev-parse", "--verify", "no-such-thing"]))
-            .expect_err("unknown");
-        assert!(error.to_string().starts_with("git failed"), "{error}");
     }
 }

@@ -1,0 +1,10 @@
+//! See `v4v_fuzz::wire`.
+#![cfg_attr(fuzzing, no_main)]
+
+#[cfg(fuzzing)]
+libfuzzer_sys::fuzz_target!(|data: &[u8]| v4v_fuzz::wire(data));
+
+#[cfg(not(fuzzing))]
+fn main() -> std::io::Result<()> {
+    v4v_fuzz::run_on_files(v4v_fuzz::wire)
+}
