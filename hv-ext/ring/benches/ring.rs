@@ -17,10 +17,14 @@ fn round(c: &mut Criterion) {
         group.bench_function(BenchmarkId::new("insert_take", bytes), |b| {
             b.iter(|| {
                 let source = Addr::new(DomId(1), 1);
-                producer.insert(&mem, source, 1, bytes, &mut &payload[..]).expect("the ring is empty");
+                producer
+                    .insert(&mem, source, 1, bytes, &mut &payload[..])
+                    .expect("the ring is empty");
                 black_box(wake::signal_data(&mem));
                 let message = consumer.peek(&mem).expect("honest").expect("just inserted");
-                message.copy(&mem, 0, bytes, &mut &mut buffer[..]).expect("long enough");
+                message
+                    .copy(&mem, 0, bytes, &mut &mut buffer[..])
+                    .expect("long enough");
                 consumer.consume(&mem, &message);
                 consumer.publish(&mem);
             });

@@ -23,7 +23,11 @@ impl DomId {
 
 impl fmt::Display for DomId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.is_any() { f.write_str("any") } else { self.0.fmt(f) }
+        if self.is_any() {
+            f.write_str("any")
+        } else {
+            self.0.fmt(f)
+        }
     }
 }
 

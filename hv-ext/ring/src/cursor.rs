@@ -45,7 +45,11 @@ pub const fn sanitize_rx(raw: u32, len: u32) -> u32 {
 /// A producer's cursor as a receiver takes it: an allegation, `None` where it cannot be one.
 #[must_use]
 pub const fn check_tx(raw: u32, len: u32) -> Option<u32> {
-    if raw < len && raw.is_multiple_of(SLOT) { Some(raw) } else { None }
+    if raw < len && raw.is_multiple_of(SLOT) {
+        Some(raw)
+    } else {
+        None
+    }
 }
 
 /// The cursor that a freshly (re-)registered ring continues from (`argo.c`, `ring_map_info`): what the page says, else

@@ -77,7 +77,10 @@ impl Producer {
     pub fn attach<M: RingMem + ?Sized>(mem: &M) -> Self {
         let len = mem.data_len();
         let rx = mem.load(Word::Rx);
-        Self { tx: restored_tx(mem.load(Word::Tx), rx, len), rx_seen: sanitize_rx(rx, len) }
+        Self {
+            tx: restored_tx(mem.load(Word::Tx), rx, len),
+            rx_seen: sanitize_rx(rx, len),
+        }
     }
 
     /// The private cursor: a byte offset into the data.
@@ -102,7 +105,10 @@ impl Producer {
     /// Greatest payload that fits now and leaves `reserve` bytes of ring; `None` where not even an empty message does.
     pub fn room<M: RingMem + ?Sized>(&mut self, mem: &M, reserve: u32) -> Option<u32> {
         // Strictly less than what is free: a slot stays unwritten (`argo.c`: `ringbuf_insert` refuses len >= space).
-        let slots = self.free(mem).checked_sub(reserve)?.checked_sub(crate::layout::SLOT)?;
+        let slots = self
+            .free(mem)
+            .checked_sub(reserve)?
+            .checked_sub(crate::layout::SLOT)?;
         slots.checked_sub(MESSAGE_HEADER)
     }
 
@@ -123,7 +129,11 @@ impl Producer {
         if needed >= self.free_seen(ring_len) && needed >= self.free(mem) {
             return Err(NoRoom::Full { needed });
         }
-        Ok(Slot { start: self.tx, len, done: 0 })
+        Ok(Slot {
+            start: self.tx,
+            len,
+            done: 0,
+        })
     }
 
     /// Writes the header of a filled slot and makes the message visible.
@@ -131,7 +141,11 @@ impl Producer {
     /// The caller signals afterwards, with [`wake::signal_data`](crate::wake::signal_data) where the receiver may suppress it.
     #[inline]
     pub fn publish<M: RingMem + ?Sized>(&mut self, mem: &M, slot: &Slot, source: Addr, kind: u32) {
-        let header = MessageHeader { len: MESSAGE_HEADER + slot.len, source, kind };
+        let header = MessageHeader {
+            len: MESSAGE_HEADER + slot.len,
+            source,
+            kind,
+        };
         // A header never wraps: it starts at a slot and is one slot long.
         mem.write(slot.start, &header.encode());
         self.tx = advance(slot.start, MESSAGE_HEADER + round_up(slot.len), mem.data_len());

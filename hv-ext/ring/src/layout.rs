@@ -113,7 +113,6 @@ pub struct MessageHeader {
     pub kind: u32,
 }
 
-
 impl MessageHeader {
     /// The ABI's bytes, little endian.
     #[must_use]
@@ -144,7 +143,11 @@ mod tests {
 
     #[test]
     fn a_message_header_has_the_abis_bytes() {
-        let header = MessageHeader { len: 20, source: Addr::new(DomId(2), 7), kind: 9 };
+        let header = MessageHeader {
+            len: 20,
+            source: Addr::new(DomId(2), 7),
+            kind: 9,
+        };
         assert_eq!(header.encode(), [20, 0, 0, 0, 7, 0, 0, 0, 2, 0, 0, 0, 9, 0, 0, 0]);
         assert_eq!(MessageHeader::decode(header.encode()), header);
     }

@@ -105,7 +105,9 @@ impl<M: RingMem + ?Sized> Sink<M> for &mut [u8] {
 
     #[inline]
     fn copy_from(&mut self, mem: &M, offset: u32, len: u32) -> Result<(), ShortBuffer> {
-        let (now, rest) = core::mem::take(self).split_at_mut_checked(len as usize).ok_or(ShortBuffer)?;
+        let (now, rest) = core::mem::take(self)
+            .split_at_mut_checked(len as usize)
+            .ok_or(ShortBuffer)?;
         mem.read(offset, now);
         *self = rest;
         Ok(())

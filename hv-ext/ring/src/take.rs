@@ -85,7 +85,11 @@ impl Consumer {
     /// The cursor of a fresh ring, whose header is all zero.
     #[must_use]
     pub const fn new() -> Self {
-        Self { rx: 0, tx_seen: 0, published: 0 }
+        Self {
+            rx: 0,
+            tx_seen: 0,
+            published: 0,
+        }
     }
 
     /// The message at the front, `None` where the ring is empty.
@@ -102,12 +106,21 @@ impl Consumer {
         let header = MessageHeader::decode(raw);
         let ring_len = mem.data_len();
         let there = used(self.rx, self.tx_seen, ring_len);
-        let Some(len) = header.len.checked_sub(MESSAGE_HEADER).filter(|_| header.len <= there) else {
+        let Some(len) = header
+            .len
+            .checked_sub(MESSAGE_HEADER)
+            .filter(|_| header.len <= there)
+        else {
             return Err(Corrupt::Length { len: header.len });
         };
         // `there` and the header are whole slots, so a length inside them stays inside when rounded up.
         let at = advance(self.rx, MESSAGE_HEADER, ring_len);
-        Ok(Some(Message { at, len, source: header.source, kind: header.kind }))
+        Ok(Some(Message {
+            at,
+            len,
+            source: header.source,
+            kind: header.kind,
+        }))
     }
 
     /// Whether the ring holds a message; may read the header once.
@@ -116,7 +129,11 @@ impl Consumer {
     /// [`Corrupt::Cursor`] or [`Corrupt::Shrunk`].
     #[inline]
     pub fn has_message<M: RingMem + ?Sized>(&mut self, mem: &M) -> Result<bool, Corrupt> {
-        if self.rx != self.tx_seen { Ok(true) } else { self.refresh(mem) }
+        if self.rx != self.tx_seen {
+            Ok(true)
+        } else {
+            self.refresh(mem)
+        }
     }
 
     /// Passes over the front message, which [`peek`](Self::peek) returned.

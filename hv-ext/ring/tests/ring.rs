@@ -12,7 +12,9 @@ const SENDER: Addr = Addr::new(DomId(1), 42);
 fn take(consumer: &mut Consumer, mem: &HeapMem) -> Option<(u32, Vec<u8>)> {
     let message = consumer.peek(mem).expect("an honest producer")?;
     let mut bytes = vec![0; message.len as usize];
-    message.copy(mem, 0, message.len, &mut bytes.as_mut_slice()).expect("the buffer is as long as the message");
+    message
+        .copy(mem, 0, message.len, &mut bytes.as_mut_slice())
+        .expect("the buffer is as long as the message");
     consumer.consume(mem, &message);
     assert_eq!(message.source, SENDER);
     Some((message.kind, bytes))
@@ -20,10 +22,12 @@ fn take(consumer: &mut Consumer, mem: &HeapMem) -> Option<(u32, Vec<u8>)> {
 
 fn insert(producer: &mut Producer, mem: &HeapMem, kind: u32, bytes: &[u8]) -> Result<(), NoRoom> {
     let len = u32::try_from(bytes.len()).expect("short messages");
-    producer.insert(mem, SENDER, kind, len, &mut &*bytes).map_err(|e| match e {
-        InsertError::NoRoom(e) => e,
-        InsertError::Source(e) => panic!("{e:?}"),
-    })
+    producer
+        .insert(mem, SENDER, kind, len, &mut &*bytes)
+        .map_err(|e| match e {
+            InsertError::NoRoom(e) => e,
+            InsertError::Source(e) => panic!("{e:?}"),
+        })
 }
 
 proptest! {
@@ -85,7 +89,10 @@ fn the_smallest_ring_carries_one_slot_of_payload() {
     let mut producer = Producer::attach(&mem);
     assert_eq!(insert(&mut producer, &mem, 1, &[0; 17]), Err(NoRoom::TooLong));
     assert_eq!(insert(&mut producer, &mem, 1, &[7; 16]), Ok(()));
-    assert_eq!(insert(&mut producer, &mem, 1, &[]), Err(NoRoom::Full { needed: 16 }));
+    assert_eq!(
+        insert(&mut producer, &mem, 1, &[]),
+        Err(NoRoom::Full { needed: 16 })
+    );
 }
 
 #[test]
@@ -101,7 +108,11 @@ fn room_is_exactly_what_fits() {
 fn a_failed_source_leaves_the_ring_as_it_was() {
     let mem = HeapMem::new(256);
     let (mut producer, mut consumer) = (Producer::attach(&mem), Consumer::new());
-    assert!(producer.insert(&mem, SENDER, 1, 64, &mut &[0_u8; 10][..]).is_err());
+    assert!(
+        producer
+            .insert(&mem, SENDER, 1, 64, &mut &[0_u8; 10][..])
+            .is_err()
+    );
     assert_eq!(consumer.peek(&mem), Ok(None));
     insert(&mut producer, &mem, 2, b"next").expect("room");
     assert_eq!(take(&mut consumer, &mem), Some((2, b"next".to_vec())));
@@ -140,14 +151,23 @@ fn a_lying_producer_is_found_out() {
 #[test]
 fn a_wish_is_answered_once() {
     let mem = HeapMem::new(64);
-    assert!(wake::signal_data(&mem).sleeper() && wake::signal_data(&mem).poller(), "0 means always");
-    assert_eq!(wake::want_data(&mem, event::SLEEPS), event::SUPPRESS | event::SLEEPS);
+    assert!(
+        wake::signal_data(&mem).sleeper() && wake::signal_data(&mem).poller(),
+        "0 means always"
+    );
+    assert_eq!(
+        wake::want_data(&mem, event::SLEEPS),
+        event::SUPPRESS | event::SLEEPS
+    );
     let signal = wake::signal_data(&mem);
     assert!(signal.sleeper() && !signal.poller());
     assert!(wake::signal_data(&mem).is_none());
     assert!(wake::signal_space(&mem).is_none());
     wake::want_space(&mem, space::POLLS);
-    assert_eq!(wake::want_space(&mem, space::PENDING), space::POLLS | space::PENDING);
+    assert_eq!(
+        wake::want_space(&mem, space::PENDING),
+        space::POLLS | space::PENDING
+    );
     let signal = wake::signal_space(&mem);
     assert!(signal.poller() && signal.pending() && !signal.sleeper());
     assert!(wake::signal_space(&mem).is_none());

@@ -34,7 +34,10 @@ pub(crate) fn run(options: &Options) -> io::Result<()> {
         });
     }
     let port: u32 = options.address.parse().map_err(|_| {
-        io::Error::new(io::ErrorKind::InvalidInput, format!("\"{}\" is no port", options.address))
+        io::Error::new(
+            io::ErrorKind::InvalidInput,
+            format!("\"{}\" is no port", options.address),
+        )
     })?;
     let listener = V4vListener::bind(port)?;
     loop {
@@ -58,7 +61,13 @@ fn relay(stream: V4vStream) -> io::Result<()> {
     });
     copy(&mut &stream, &mut io::stdout().lock())?;
     // The peer is done. Input that is still to come has nowhere to go, so nobody waits for it.
-    if sender.is_finished() { sender.join().unwrap_or_else(|_| Err(io::Error::other("the sender panicked"))) } else { Ok(()) }
+    if sender.is_finished() {
+        sender
+            .join()
+            .unwrap_or_else(|_| Err(io::Error::other("the sender panicked")))
+    } else {
+        Ok(())
+    }
 }
 
 /// Passes bytes on as they come, without waiting for a full buffer.

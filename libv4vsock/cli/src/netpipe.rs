@@ -62,17 +62,27 @@ fn listen(options: &Options) -> io::Result<()> {
 fn sweep(server: &str, options: &Options) -> io::Result<()> {
     let stream = V4vStream::connect(server)?;
     let sizes = sizes::netpipe(options.longest, sizes::PERTURBATION);
-    let plan = Plan { sizes, budget: Duration::from_secs(options.seconds), ..Plan::full() };
+    let plan = Plan {
+        sizes,
+        budget: Duration::from_secs(options.seconds),
+        ..Plan::full()
+    };
     let mut out = io::stdout();
     let mut written = Ok(());
     let samples = client(stream, Path::V4v.name(), &plan, |sample| {
         if options.json && written.is_ok() {
-            written = serde_json::to_writer(&mut out, sample).map_err(io::Error::from).and_then(|()| writeln!(out));
+            written = serde_json::to_writer(&mut out, sample)
+                .map_err(io::Error::from)
+                .and_then(|()| writeln!(out));
         }
     })?;
     written?;
     if !options.json {
-        writeln!(out, "{}", table::samples(&samples, &plan.sizes, Path::V4v, "one way"))?;
+        writeln!(
+            out,
+            "{}",
+            table::samples(&samples, &plan.sizes, Path::V4v, "one way")
+        )?;
     }
     if let Some(folder) = &options.plot {
         for file in plot::write(&samples, Path::V4v.name(), folder, "netpipe")? {

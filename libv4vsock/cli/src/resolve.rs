@@ -17,7 +17,10 @@ pub(crate) fn run(options: &Options) -> io::Result<()> {
     let address: V4vAddr = (options.domain.as_str(), 0).to_v4v_addr()?;
     let name = address.domain_name()?;
     if options.json {
-        println!("{}", serde_json::json!({ "domain": address.domain(), "name": name }));
+        println!(
+            "{}",
+            serde_json::json!({ "domain": address.domain(), "name": name })
+        );
     } else {
         println!("{} {}", address.domain(), name.as_deref().unwrap_or("-"));
     }

@@ -50,7 +50,11 @@ pub(crate) fn run(options: &Options) -> io::Result<()> {
     }
     for domain in domains()? {
         // A domain may go between the two questions; then it has no rings to show.
-        let rings = if options.domains { None } else { Some(rings(domain.id).unwrap_or_default()) };
+        let rings = if options.domains {
+            None
+        } else {
+            Some(rings(domain.id).unwrap_or_default())
+        };
         if options.json {
             serde_json::to_writer(&mut out, &record(domain, rings))?;
             writeln!(out)?;
@@ -74,17 +78,47 @@ fn record(domain: DomainStat, rings: Option<Vec<RingStat>>) -> Domain {
 }
 
 fn ring(r: RingStat) -> Ring {
-    let RingStat { port, partner, direct, size, used, messages, bytes } = r;
-    Ring { port, partner, direct, size, used, messages, bytes }
+    let RingStat {
+        port,
+        partner,
+        direct,
+        size,
+        used,
+        messages,
+        bytes,
+    } = r;
+    Ring {
+        port,
+        partner,
+        direct,
+        size,
+        used,
+        messages,
+        bytes,
+    }
 }
 
 fn table(out: &mut impl Write, domain: &DomainStat, rings: &[RingStat]) -> io::Result<()> {
-    let DomainStat { id, name, uid, processes, rings: count, bytes } = domain;
-    writeln!(out, "domain {id} \"{name}\": uid {uid}, processes {processes}, rings {count}, {bytes} bytes of rings")?;
+    let DomainStat {
+        id,
+        name,
+        uid,
+        processes,
+        rings: count,
+        bytes,
+    } = domain;
+    writeln!(
+        out,
+        "domain {id} \"{name}\": uid {uid}, processes {processes}, rings {count}, {bytes} bytes of rings"
+    )?;
     if rings.is_empty() {
         return Ok(());
     }
-    writeln!(out, "  {:>10} {:>7} {:>6} {:>10} {:>10} {:>14} {:>18}", "port", "partner", "path", "size", "used", "messages", "bytes")?;
+    writeln!(
+        out,
+        "  {:>10} {:>7} {:>6} {:>10} {:>10} {:>14} {:>18}",
+        "port", "partner", "path", "size", "used", "messages", "bytes"
+    )?;
     for r in rings {
         let partner = r.partner.map_or_else(|| "any".to_owned(), |p| p.to_string());
         let path = if r.direct { "direct" } else { "v4vd" };

@@ -30,7 +30,10 @@ fn data<const FENCED: bool>() -> Outcome {
     wake::want_data(&ring, event::SLEEPS);
     let saw_it = ring.load(Word::Tx) == 16;
     producer.join().expect("the producer does not panic");
-    Outcome { saw_it, woken: woken.load(Ordering::Relaxed) }
+    Outcome {
+        saw_it,
+        woken: woken.load(Ordering::Relaxed),
+    }
 }
 
 /// A receiver publishes space and signals; a sender asks to be woken, looks once more, and sleeps.
@@ -49,7 +52,10 @@ fn space<const FENCED: bool>() -> Outcome {
     wake::want_space(&ring, space::SLEEPS);
     let saw_it = ring.load(Word::Rx) == 16;
     receiver.join().expect("the receiver does not panic");
-    Outcome { saw_it, woken: woken.load(Ordering::Relaxed) }
+    Outcome {
+        saw_it,
+        woken: woken.load(Ordering::Relaxed),
+    }
 }
 
 fn assert_no_lost_wake_up(outcome: &Outcome) {

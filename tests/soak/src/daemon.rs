@@ -46,7 +46,11 @@ impl Daemon {
     /// Where it cannot be built, or does not listen.
     pub fn start() -> io::Result<Self> {
         let socket = env::temp_dir().join(format!("v4v-soak-{}.sock", std::process::id()));
-        let child = Command::new(build()?).arg("--socket").arg(&socket).args(["--log", "warn"]).spawn()?;
+        let child = Command::new(build()?)
+            .arg("--socket")
+            .arg(&socket)
+            .args(["--log", "warn"])
+            .spawn()?;
         let this = Self { child, socket };
         let end = Instant::now() + PATIENCE;
         while !this.socket.exists() {
@@ -76,7 +80,11 @@ impl Daemon {
     ///
     /// # Errors
     /// A sentence that says what it still holds.
-    pub fn await_clean(&self, descriptors: usize, rings: impl Fn() -> io::Result<(u32, u64)>) -> io::Result<()> {
+    pub fn await_clean(
+        &self,
+        descriptors: usize,
+        rings: impl Fn() -> io::Result<(u32, u64)>,
+    ) -> io::Result<()> {
         let end = Instant::now() + PATIENCE;
         loop {
             let (held, (count, bytes)) = (self.descriptors()?, rings()?);

@@ -34,14 +34,20 @@ pub fn length(connection: u32, number: u32) -> usize {
 }
 
 fn byte(connection: u32, number: u32, at: usize) -> u8 {
-    let [a, b, ..] = (connection ^ number.rotate_left(7)).wrapping_mul(0x9E37_79B1).to_le_bytes();
+    let [a, b, ..] = (connection ^ number.rotate_left(7))
+        .wrapping_mul(0x9E37_79B1)
+        .to_le_bytes();
     a.wrapping_add(b).wrapping_add(at.to_le_bytes()[0])
 }
 
 /// Writes message `number` of `connection` into `buffer`; returns its length.
 pub fn fill(connection: u32, number: u32, buffer: &mut [u8; LONGEST]) -> usize {
     let len = length(connection, number);
-    for (field, value) in buffer.chunks_exact_mut(4).zip([connection, number, u32::try_from(len).unwrap_or(0)]) {
+    for (field, value) in
+        buffer
+            .chunks_exact_mut(4)
+            .zip([connection, number, u32::try_from(len).unwrap_or(0)])
+    {
         field.copy_from_slice(&value.to_le_bytes());
     }
     for (at, b) in buffer[..len].iter_mut().enumerate().skip(HEAD) {
@@ -61,7 +67,10 @@ pub fn check(connection: u32, number: u32, message: &[u8]) -> Result<(), String>
         return Ok(());
     }
     let at = message.iter().zip(&expected[..len]).position(|(a, b)| a != b);
-    Err(format!("message {number} of connection {connection}: {} bytes of {len}, first difference at {at:?}", message.len()))
+    Err(format!(
+        "message {number} of connection {connection}: {} bytes of {len}, first difference at {at:?}",
+        message.len()
+    ))
 }
 
 #[cfg(test)]

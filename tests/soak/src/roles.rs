@@ -50,7 +50,9 @@ pub fn play() -> Option<io::Result<()>> {
     let words: Vec<&str> = role.split(' ').collect();
     Some(match words[..] {
         ["serve"] => serve(),
-        ["talk", server, connections, messages, first] => talk(server, number(connections), number(messages), number(first)),
+        ["talk", server, connections, messages, first] => {
+            talk(server, number(connections), number(messages), number(first))
+        }
         ["hold", server, connections] => hold(server, number(connections)),
         _ => Err(io::Error::other(format!("no such role: {role}"))),
     })
@@ -67,11 +69,16 @@ fn ready() -> io::Result<()> {
 
 /// Echoes every connection, each in a thread, until it is killed. A connection that breaks ends its own thread only.
 fn serve() -> io::Result<()> {
-    let listener = SocketOptions::new().backlog(2000).receive_buffer(RING).listen_stream(PORT)?;
+    let listener = SocketOptions::new()
+        .backlog(2000)
+        .receive_buffer(RING)
+        .listen_stream(PORT)?;
     ready()?;
     for stream in listener.incoming() {
         let stream = stream?;
-        thread::Builder::new().stack_size(128 * 1024).spawn(move || echo(&stream))?;
+        thread::Builder::new()
+            .stack_size(128 * 1024)
+            .spawn(move || echo(&stream))?;
     }
     Ok(())
 }
@@ -86,12 +93,16 @@ fn echo(mut stream: &V4vStream) {
 }
 
 fn connect(server: &str) -> io::Result<V4vStream> {
-    SocketOptions::new().receive_buffer(RING).connect_stream((server, PORT))
+    SocketOptions::new()
+        .receive_buffer(RING)
+        .connect_stream((server, PORT))
 }
 
 /// Opens all connections at once, then sends messages over all of them in turn and checks what comes back.
 fn talk(server: &str, connections: u32, messages: u32, first: u32) -> io::Result<()> {
-    let streams: Vec<V4vStream> = (0..connections).map(|_| connect(server)).collect::<io::Result<_>>()?;
+    let streams: Vec<V4vStream> = (0..connections)
+        .map(|_| connect(server))
+        .collect::<io::Result<_>>()?;
     ready()?;
     let (mut out, mut back) = ([0; LONGEST], [0; LONGEST]);
     for message in 0..messages {
@@ -111,7 +122,9 @@ fn talk(server: &str, connections: u32, messages: u32, first: u32) -> io::Result
 
 /// Opens connections, sends on all of them without reading much, and waits to be killed.
 fn hold(server: &str, connections: u32) -> io::Result<()> {
-    let streams: Vec<V4vStream> = (0..connections).map(|_| connect(server)).collect::<io::Result<_>>()?;
+    let streams: Vec<V4vStream> = (0..connections)
+        .map(|_| connect(server))
+        .collect::<io::Result<_>>()?;
     ready()?;
     let mut buffer = [0; LONGEST];
     loop {

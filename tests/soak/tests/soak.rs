@@ -17,6 +17,9 @@ const CONNECTIONS: u32 = 20;
 /// Rounds of random kills.
 const KILLS: u64 = 40;
 
+/// A test, with a daemon of its own.
+type Test = fn(&Daemon) -> io::Result<()>;
+
 fn main() -> ExitCode {
     if let Some(played) = play() {
         return match played {
@@ -27,8 +30,11 @@ fn main() -> ExitCode {
             }
         };
     }
-    let tests: [(&str, fn(&Daemon) -> io::Result<()>); 3] =
-        [("connections_at_once", connections_at_once), ("a_million_messages", a_million_messages), ("random_kills", random_kills)];
+    let tests: [(&str, Test); 3] = [
+        ("connections_at_once", connections_at_once),
+        ("a_million_messages", a_million_messages),
+        ("random_kills", random_kills),
+    ];
     let mut failed = 0;
     for (name, test) in tests {
         let start = Instant::now();
@@ -43,11 +49,15 @@ fn main() -> ExitCode {
         }
     }
     println!("soak: {} passed, {failed} failed", tests.len() - failed);
-    if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if failed == 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
 }
 
 /// One test with a daemon of its own, and the look at what that holds afterwards.
-fn run(test: fn(&Daemon) -> io::Result<()>) -> io::Result<()> {
+fn run(test: Test) -> io::Result<()> {
     let daemon = Daemon::start()?;
     // SAFETY: no other thread runs yet in this process.
     unsafe {
@@ -60,18 +70,29 @@ fn run(test: fn(&Daemon) -> io::Result<()>) -> io::Result<()> {
     let at_rest = daemon.descriptors()?;
     test(&daemon)?;
     daemon.await_clean(at_rest, rings)?;
-    if daemon.stop()? { Ok(()) } else { Err(io::Error::other("v4vd did not stop cleanly")) }
+    if daemon.stop()? {
+        Ok(())
+    } else {
+        Err(io::Error::other("v4vd did not stop cleanly"))
+    }
 }
 
 /// Rings and their bytes in all domains.
 fn rings() -> io::Result<(u32, u64)> {
     let domains = v4vsock::stat::domains()?;
-    Ok((domains.iter().map(|d| d.rings).sum(), domains.iter().map(|d| d.bytes).sum()))
+    Ok((
+        domains.iter().map(|d| d.rings).sum(),
+        domains.iter().map(|d| d.bytes).sum(),
+    ))
 }
 
 fn finish(name: &str, mut child: Child) -> io::Result<()> {
     let status = child.wait()?;
-    if status.success() { Ok(()) } else { Err(io::Error::other(format!("{name} ended with {status}"))) }
+    if status.success() {
+        Ok(())
+    } else {
+        Err(io::Error::other(format!("{name} ended with {status}")))
+    }
 }
 
 fn kill(mut child: Child) -> io::Result<()> {
@@ -88,7 +109,11 @@ fn server(daemon: &Daemon) -> io::Result<Child> {
 fn connections_at_once(daemon: &Daemon) -> io::Result<()> {
     let server = server(daemon)?;
     for round in 0..2 {
-        let mut client = spawn(daemon.socket(), "client", &format!("talk server {AT_ONCE} 1 {round}"))?;
+        let mut client = spawn(
+            daemon.socket(),
+            "client",
+            &format!("talk server {AT_ONCE} 1 {round}"),
+        )?;
         await_ready(&mut client)?;
         let (count, _) = rings()?;
         println!("  {AT_ONCE} connections stand: {count} rings");
@@ -99,8 +124,17 @@ fn connections_at_once(daemon: &Daemon) -> io::Result<()> {
 
 fn a_million_messages(daemon: &Daemon) -> io::Result<()> {
     let server = server(daemon)?;
-    let role = |first: u32| format!("talk server {} {} {first}", CONNECTIONS / 2, MESSAGES / CONNECTIONS);
-    let clients = [spawn(daemon.socket(), "a", &role(0))?, spawn(daemon.socket(), "b", &role(CONNECTIONS))?];
+    let role = |first: u32| {
+        format!(
+            "talk server {} {} {first}",
+            CONNECTIONS / 2,
+            MESSAGES / CONNECTIONS
+        )
+    };
+    let clients = [
+        spawn(daemon.socket(), "a", &role(0))?,
+        spawn(daemon.socket(), "b", &role(CONNECTIONS))?,
+    ];
     for client in clients {
         finish("a client", client)?;
     }
