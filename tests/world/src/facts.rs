@@ -25,8 +25,10 @@ pub struct Facts {
     /// Domains that were destroyed, or lost a program.
     hurt: RefCell<BTreeSet<DomId>>,
     hostile: RefCell<BTreeSet<DomId>>,
-    /// Domains whose listeners come and go.
+    /// Domains whose listeners come and go, and with them what they have not accepted.
     fickle: RefCell<BTreeSet<DomId>>,
+    /// Connections that a fickle domain has accepted.
+    accepted: RefCell<BTreeSet<Addr>>,
     /// The hypervisor's memory runs out now and then.
     short: Cell<bool>,
     clients: Cell<usize>,
@@ -55,6 +57,11 @@ impl Facts {
         self.fickle.borrow_mut().insert(domain);
     }
 
+    /// A connection was accepted: no listener's end disturbs it any more.
+    pub fn accept(&self, connector: Addr) {
+        self.accepted.borrow_mut().insert(connector);
+    }
+
     /// The hypervisor's memory runs out now and then.
     pub fn set_short(&self) {
         self.short.set(true);
@@ -76,13 +83,17 @@ impl Facts {
         if either(&self.hostile) {
             Trust::Nothing
         } else if either(&self.hurt)
-            || self.fickle.borrow().contains(&listener)
+            || self.may_be_dropped(connector, listener)
             || self.is_disturbed(connector)
         {
             Trust::Prefix
         } else {
             Trust::Whole
         }
+    }
+
+    fn may_be_dropped(&self, connector: Addr, listener: DomId) -> bool {
+        self.fickle.borrow().contains(&listener) && !self.accepted.borrow().contains(&connector)
     }
 
     fn is_disturbed(&self, connector: Addr) -> bool {

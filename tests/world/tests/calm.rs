@@ -42,7 +42,7 @@ fn three_domains_carry_streams_packets_and_datagrams() {
 fn aborted_connections_and_listeners_that_come_and_go_disturb_nobody_else() {
     for flavour in Flavour::ALL {
         for seed in seeds(30) {
-            mixed(flavour, seed, &[1, 2, 3], 3, [30, 4]).run();
+            mixed(flavour, seed, &[1, 2, 3], 3, [12, 4]).run();
         }
     }
 }

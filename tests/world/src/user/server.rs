@@ -62,6 +62,7 @@ impl Server {
         let promised = self.rng.one_in(3) && listener.poll().input;
         match listener.accept() {
             Ok(end) => {
+                world.facts.accept(end.conn.remote());
                 let plan = draw_plan(&mut self.rng, self.abort);
                 Talk::begin(world, &self.home, end, Way::Back, plan);
                 Some(Turn::Again)
