@@ -81,9 +81,8 @@ pub fn attach(hv: &Hv, caller: Caller, domain: DomId, args: [u64; 4]) -> Result<
         partner: domain,
     };
     machine.begin(caller, &[]);
-    let attached = hv
-        .delegate(id)
-        .and_then(|ring| watch(hv, caller, id, watch_port).map(|()| ring));
+    // First the watch: where that fails, the ring is still the hypervisor's, and a refusal can be sent into it.
+    let attached = watch(hv, caller, id, watch_port).and_then(|()| hv.delegate(id));
     let reason = machine.take_reason().unwrap_or_default();
     machine.end();
     let ring: Ring = attached.map_err(|errno| Refusal::new(errno.code().into(), reason))?;
@@ -111,7 +110,13 @@ fn watch(hv: &Hv, caller: Caller, id: RingId, port: u32) -> Result<(), Errno> {
     hv.host().begin(caller, &setup.encode());
     let result = hv.hypercall(id.owner, OP_RING_SETUP, BLOB_BASE, 0, 0, 0);
     if result < 0 {
-        Err(Errno::from_code(u16::try_from(-result).unwrap_or_default()))
+        Err(
+            match Errno::from_code(u16::try_from(-result).unwrap_or_default()) {
+                // The owner or its ring, of which the caller is to hear what a sender would.
+                Errno::NOENT | Errno::NODEV => Errno::CONNREFUSED,
+                errno => errno,
+            },
+        )
     } else {
         Ok(())
     }
