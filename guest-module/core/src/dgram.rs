@@ -100,26 +100,37 @@ impl<P: Platform> Datagram<P> {
     /// Sends one datagram made of `parts` to `to`, or to the peer.
     ///
     /// # Errors
-    /// [`Errno::NOTCONN`] with neither, [`Errno::MSGSIZE`] above [`DATAGRAM_MAX`] or beyond the receiver's ring, [`Errno::PIPE`]
-    /// after shutdown, [`Errno::AGAIN`] without room, [`Errno::CONNREFUSED`] without receiver or its domain, and a policy's.
+    /// Those of [`route`](Self::route), [`Errno::AGAIN`] without room, [`Errno::CONNREFUSED`] without receiver or its domain, and a policy's.
     pub fn send(&self, to: Option<Addr>, parts: &[&[u8]]) -> Result<usize, Errno> {
-        if self.shut.load(Ordering::Acquire) & WRITE_SHUT != 0 {
-            return Err(Errno::PIPE);
-        }
-        let to = to.or_else(|| self.peer()).ok_or(Errno::NOTCONN)?;
-        check(to)?;
         let mut len = 0_usize;
         for part in parts {
-            len = len
-                .checked_add(part.len())
-                .filter(|n| *n <= DATAGRAM_MAX as usize)
-                .ok_or(Errno::MSGSIZE)?;
+            len = len.checked_add(part.len()).ok_or(Errno::MSGSIZE)?;
         }
+        let to = self.route(to, len)?;
         self.ring
             .platform()
             .send_message(self.ring.id().port, to, kind::DGRAM, parts)
             .map_err(|e| if e == Errno::SRCH { Errno::CONNREFUSED } else { e })?;
         Ok(len)
+    }
+
+    /// Where a datagram of `len` bytes to `to`, or to the peer, may go: for a home that sends it itself, as
+    /// [`kind::DGRAM`] from the own ring's port.
+    ///
+    /// # Errors
+    /// [`Errno::NOTCONN`] with neither, [`Errno::MSGSIZE`] above [`DATAGRAM_MAX`], [`Errno::PIPE`] after shutdown,
+    /// [`Errno::INVAL`] for an address that no socket can have.
+    pub fn route(&self, to: Option<Addr>, len: usize) -> Result<Addr, Errno> {
+        if self.shut.load(Ordering::Acquire) & WRITE_SHUT != 0 {
+            return Err(Errno::PIPE);
+        }
+        let to = to.or_else(|| self.peer()).ok_or(Errno::NOTCONN)?;
+        check(to)?;
+        if len <= DATAGRAM_MAX as usize {
+            Ok(to)
+        } else {
+            Err(Errno::MSGSIZE)
+        }
     }
 
     /// `shutdown(SHUT_RD)`: a receive that finds nothing returns 0 bytes.

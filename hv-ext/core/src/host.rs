@@ -8,6 +8,7 @@ use core::ops::Deref;
 
 use v4v_ring::{Addr, DomId, RingMem, Signal};
 
+use crate::abi::Iov;
 use crate::errno::Errno;
 use crate::limits::BOUNCE;
 
@@ -87,6 +88,15 @@ pub trait Host: Sized {
     /// # Errors
     /// [`Errno::FAULT`]; `to` holds anything.
     fn copy_from_caller(&self, caller: DomId, handle: u64, to: &mut [u8]) -> Result<(), Errno>;
+
+    /// Copies the descriptions of a caller's buffers. A host with 32-bit callers, whose descriptions are shorter,
+    /// overrides this and widens them.
+    ///
+    /// # Errors
+    /// [`Errno::FAULT`]; `to` holds anything.
+    fn copy_iovs(&self, caller: DomId, handle: u64, to: &mut [[u8; Iov::SIZE]]) -> Result<(), Errno> {
+        self.copy_from_caller(caller, handle, to.as_flattened_mut())
+    }
 
     /// Writes `from` to the caller's memory.
     ///

@@ -120,9 +120,8 @@ impl<H: Host> Hypervisor<H> {
     /// Copies the buffers' descriptions; those that the caller did not give stay empty.
     fn fetch_iovs(&self, caller: DomId, handle: u64, count: u32) -> Result<Payload, Errno> {
         let mut raw = [[0; Iov::SIZE]; MAX_IOV as usize];
-        let given = (count as usize).saturating_mul(Iov::SIZE);
-        match raw.as_flattened_mut().get_mut(..given) {
-            Some(given) if count > 0 => self.host.copy_from_caller(caller, handle, given)?,
+        match raw.get_mut(..count as usize) {
+            Some(given) if count > 0 => self.host.copy_iovs(caller, handle, given)?,
             _ => {}
         }
         Ok(Payload {

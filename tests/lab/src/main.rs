@@ -2,6 +2,7 @@
 
 mod daemon;
 mod demo;
+mod lab;
 mod setup;
 mod steps;
 mod suite;
@@ -24,12 +25,15 @@ enum Command {
     Demo(demo::Options),
     /// Everything that checks the project; exits with 1 where something fails
     Test(suite::Options),
+    /// Real Xen in an emulator: build what it boots, run named tests, measure, get a prompt
+    Lab(lab::Options),
 }
 
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Demo(options) => demo::run(&options),
         Command::Test(options) => suite::run(&options),
+        Command::Lab(options) => lab::run(&options),
     };
     match result {
         Ok(true) => ExitCode::SUCCESS,

@@ -1,0 +1,189 @@
+//! Debian's packages: some installed on this machine, some only unpacked for the images.
+
+use super::cache::{Key, make};
+use super::store::{folder, fresh_folder};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// The programs that the lab itself runs, and the packages that bring them.
+const PROGRAMS: [(&str, &str); 7] = [
+    ("qemu-system-x86_64", "qemu-system-x86"),
+    ("xz", "xz-utils"),
+    ("depmod", "kmod"),
+    ("make", "make"),
+    ("gcc", "gcc"),
+    ("bison", "bison"),
+    ("flex", "flex"),
+];
+
+/// Installs the programs that are missing.
+pub(crate) fn install_programs() -> io::Result<()> {
+    let missing: Vec<&str> = PROGRAMS
+        .iter()
+        .filter(|(program, _)| !found(program))
+        .map(|&(_, package)| package)
+        .collect();
+    install(&missing)
+}
+
+/// Installs packages that are not there, by their exact names.
+pub(crate) fn install(packages: &[&str]) -> io::Result<()> {
+    let missing: Vec<&str> = packages
+        .iter()
+        .copied()
+        .filter(|package| !installed(package))
+        .collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    eprintln!("lab: installing {}", missing.join(" "));
+    let mut command = apt(&["install", "--yes", "--no-install-recommends"]);
+    command.args(&missing);
+    if run(&mut command).is_ok() {
+        return Ok(());
+    }
+    // The lists may be missing or older than the archive.
+    run(&mut apt(&["update"]))?;
+    run(&mut command)
+}
+
+/// Fetches packages and unpacks them into one folder, whose name is `tree`.
+pub(crate) fn unpack(tree: &str, packages: &[&str]) -> io::Result<PathBuf> {
+    let root = super::store::folder(tree)?;
+    let key = Key::new("unpacked").text(&packages.join(" "));
+    make(
+        &format!("packages of {tree}"),
+        &key,
+        &root.join(".complete"),
+        || {
+            let fetched = fresh_folder(format!("fetched/{tree}"))?;
+            let fetch = || run(apt(&["download"]).args(packages).current_dir(&fetched));
+            fetch().or_else(|_| run(&mut apt(&["update"])).and_then(|()| fetch()))?;
+            let root = fresh_folder(tree)?;
+            for package in std::fs::read_dir(&fetched)? {
+                run(Command::new("dpkg-deb").arg("-x").arg(package?.path()).arg(&root))?;
+            }
+            std::fs::remove_dir_all(&fetched)?;
+            std::fs::write(root.join(".complete"), "")
+        },
+    )?;
+    Ok(root)
+}
+
+/// The package that an unversioned kernel package stands for today, such as linux-image-6.1.0-50-amd64.
+pub(crate) fn depends_on(package: &str) -> io::Result<String> {
+    let ask = || output(Command::new("apt-cache").args(["depends", "--no-recommends", package]));
+    let mut answer = ask()?;
+    if answer.trim().is_empty() {
+        run(&mut apt(&["update"]))?;
+        answer = ask()?;
+    }
+    let name = answer
+        .lines()
+        .find_map(|line| line.trim().strip_prefix("Depends: "));
+    name.map(str::to_owned)
+        .ok_or_else(|| io::Error::other(format!("apt-cache does not know {package}")))
+}
+
+/// Fetches the original source archive of a Debian package; `version` as in Debian's changelog.
+pub(crate) fn source(package: &str, version: &str) -> io::Result<PathBuf> {
+    let place = folder(format!("source/{package}-{version}"))?;
+    let key = Key::new("source").text(package).text(version);
+    make(
+        &format!("source of {package} {version}"),
+        &key,
+        &place.join(".complete"),
+        || {
+            let place = fresh_folder(format!("source/{package}-{version}"))?;
+            let private = private_lists()?;
+            run(apt(&["update"]).args(&private))?;
+            run(apt(&["source", "--download-only"])
+                .args(&private)
+                .arg(format!("{package}={version}"))
+                .current_dir(&place))?;
+            let archive = original(&place)?;
+            run(Command::new("tar")
+                .args(["--strip-components=1", "-xf"])
+                .arg(archive)
+                .arg("-C")
+                .arg(&place))?;
+            std::fs::write(place.join(".complete"), "")
+        },
+    )?;
+    Ok(place)
+}
+
+/// Options that let apt see source packages without a change to this machine's own lists.
+fn private_lists() -> io::Result<Vec<String>> {
+    let parts = folder("apt/parts")?;
+    folder("apt/lists/partial")?;
+    let source = "Types: deb-src\nURIs: http://deb.debian.org/debian\nSuites: bookworm\nComponents: main\n\
+                  Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg\n";
+    std::fs::write(parts.join("source.sources"), source)?;
+    Ok(vec![
+        format!("-oDir::Etc::sourceparts={}", parts.display()),
+        "-oDir::Etc::sourcelist=/dev/null".to_owned(),
+        format!("-oDir::State::Lists={}", folder("apt/lists")?.display()),
+    ])
+}
+
+fn original(place: &Path) -> io::Result<PathBuf> {
+    for entry in std::fs::read_dir(place)? {
+        let path = entry?.path();
+        if path.to_string_lossy().contains(".orig.tar.") {
+            return Ok(path);
+        }
+    }
+    Err(io::Error::other("the source package holds no original archive"))
+}
+
+fn apt(args: &[&str]) -> Command {
+    let mut command = Command::new("apt-get");
+    command
+        .args(["-q", "-oDPkg::Lock::Timeout=600", "-oAPT::Sandbox::User=root"])
+        .args(args);
+    command
+        .env("DEBIAN_FRONTEND", "noninteractive")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null());
+    command
+}
+
+fn found(program: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let system = ["/usr/sbin", "/sbin"].map(PathBuf::from);
+    std::env::split_paths(&path)
+        .chain(system)
+        .any(|folder| folder.join(program).is_file())
+}
+
+fn installed(package: &str) -> bool {
+    let status = output(
+        Command::new("dpkg-query")
+            .args(["-W", "-f=${Status}", package])
+            .stderr(Stdio::null()),
+    );
+    status.is_ok_and(|status| status.ends_with("ok installed"))
+}
+
+/// Runs a command to its end; its standard error is the person's.
+pub(crate) fn run(command: &mut Command) -> io::Result<()> {
+    let program = command.get_program().to_string_lossy().into_owned();
+    let status = command
+        .status()
+        .map_err(|e| io::Error::other(format!("cannot start {program}: {e}")))?;
+    if status.success() {
+        return Ok(());
+    }
+    Err(io::Error::other(format!("{command:?} ended with {status}")))
+}
+
+/// Runs a command and returns what it printed.
+pub(crate) fn output(command: &mut Command) -> io::Result<String> {
+    let program = command.get_program().to_string_lossy().into_owned();
+    let output = command
+        .output()
+        .map_err(|e| io::Error::other(format!("cannot start {program}: {e}")))?;
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}

@@ -1,0 +1,154 @@
+//! The emulated machine: QEMU without hardware help, Xen, and dom0 with the agent on the second serial port.
+
+use super::consoles::tail;
+use super::image::Images;
+use super::kernel::Kernel;
+use super::link::Link;
+use super::store::fresh_folder;
+use std::fs;
+use std::io;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+/// How long QEMU may take to open its socket.
+const START: Duration = Duration::from_secs(20);
+
+/// How long Xen and dom0 may take to boot; 10 s when the machine has nothing else to do.
+const BOOT: Duration = Duration::from_secs(180);
+
+/// The emulated CPU. With SMAP or SMEP a PV dom0 dies at its first exception under QEMU's emulator; with RDTSCP PVH
+/// guests loop; with XSAVE (and AVX, which needs it) programs die of faults now and then.
+const CPU: &str = "max,-smap,-smep,-rdtscp,-xsave";
+
+/// What to boot.
+pub(crate) struct Plan<'a> {
+    /// A name for the folder of logs.
+    pub(crate) name: &'a str,
+    /// The hypervisor.
+    pub(crate) xen: &'a Path,
+    pub(crate) kernel: &'a Kernel,
+    pub(crate) images: &'a Images,
+    /// MiB for all.
+    pub(crate) memory: u32,
+    /// Xen's boot parameters beside the console's and dom0's memory.
+    pub(crate) parameters: &'a str,
+}
+
+/// A machine that runs; dropping it ends it.
+pub(crate) struct Machine {
+    qemu: Child,
+    folder: PathBuf,
+    link: Link,
+}
+
+impl Machine {
+    /// Boots and waits for dom0's agent.
+    pub(crate) fn boot(plan: &Plan<'_>) -> io::Result<Self> {
+        let folder = fresh_folder(format!("runs/{}", plan.name))?;
+        let socket = folder.join("control");
+        let mut qemu = command(plan, &folder, &socket).spawn().map_err(|e| {
+            io::Error::other(format!(
+                "cannot start qemu-system-x86_64: {e}; cargo xtask lab build installs it"
+            ))
+        })?;
+        let link = connect(&socket, &mut qemu).and_then(|stream| {
+            let link = Link::new(stream)?;
+            link.await_ready(BOOT)?;
+            Ok(link)
+        });
+        match link {
+            Ok(link) => Ok(Self { qemu, folder, link }),
+            Err(error) => {
+                end(&mut qemu);
+                Err(io::Error::other(format!(
+                    "{error}\n{}",
+                    tail(&folder.join("xen.log"))
+                )))
+            }
+        }
+    }
+
+    /// The way to dom0's agent and through it to the guests'.
+    pub(crate) fn link(&self) -> &Link {
+        &self.link
+    }
+
+    /// What Xen and dom0 wrote to the console so far.
+    pub(crate) fn console(&self) -> PathBuf {
+        self.folder.join("xen.log")
+    }
+}
+
+impl Drop for Machine {
+    fn drop(&mut self) {
+        end(&mut self.qemu);
+    }
+}
+
+fn command(plan: &Plan<'_>, folder: &Path, socket: &Path) -> Command {
+    let mut command = Command::new("qemu-system-x86_64");
+    command
+        .args([
+            "-accel",
+            "tcg,thread=multi",
+            "-cpu",
+            CPU,
+            "-smp",
+            "2",
+            "-m",
+            &plan.memory.to_string(),
+        ])
+        .args([
+            "-display",
+            "none",
+            "-monitor",
+            "none",
+            "-no-reboot",
+            "-net",
+            "none",
+        ])
+        .arg("-serial")
+        .arg(format!("file:{}", folder.join("xen.log").display()))
+        .arg("-serial")
+        .arg(format!("unix:{},server=on,wait=off", socket.display()))
+        .arg("-kernel")
+        .arg(plan.xen)
+        .arg("-append")
+        .arg(format!(
+            "console=com1 com1=115200 dom0_mem=1024M {}",
+            plan.parameters
+        ))
+        .arg("-initrd")
+        .arg(format!(
+            "{} console=hvc0 quiet panic=-1,{}",
+            plan.kernel.image.display(),
+            plan.images.dom0.display()
+        ));
+    let errors = fs::File::create(folder.join("qemu.log")).map_or_else(|_| Stdio::null(), Stdio::from);
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(errors);
+    command
+}
+
+fn connect(socket: &Path, qemu: &mut Child) -> io::Result<UnixStream> {
+    let end = Instant::now() + START;
+    loop {
+        if let Some(status) = qemu.try_wait()? {
+            return Err(io::Error::other(format!(
+                "QEMU ended at once, {status}; its words are in qemu.log"
+            )));
+        }
+        match UnixStream::connect(socket) {
+            Err(_) if Instant::now() < end => sleep(Duration::from_millis(20)),
+            result => return result,
+        }
+    }
+}
+
+fn end(qemu: &mut Child) {
+    // It may have ended by itself.
+    let _ = qemu.kill();
+    let _ = qemu.wait();
+}

@@ -1,0 +1,50 @@
+//! `cargo xtask lab`: real Xen in an emulator, with dom0 and guests, on any machine.
+
+mod archive;
+mod bench;
+mod build;
+mod cache;
+mod consoles;
+mod debian;
+mod domains;
+mod image;
+mod kernel;
+mod link;
+mod machine;
+mod module;
+mod programs;
+mod shell;
+mod store;
+mod tests;
+mod xen;
+
+use clap::{Args, Subcommand};
+use std::io;
+
+#[derive(Args)]
+pub(crate) struct Options {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Fetch and build all that the lab boots
+    Build,
+    /// Boot Xen with guests and run named tests
+    Test(tests::Options),
+    /// Sweep message sizes between two guests, over AF_V4V and over the split driver, in one boot
+    Bench(bench::Options),
+    /// Boot two guests and give a prompt in one
+    Shell(shell::Options),
+}
+
+/// Runs one command of the lab; whether all went well.
+pub(crate) fn run(options: &Options) -> io::Result<bool> {
+    match &options.command {
+        Command::Build => build::run(),
+        Command::Test(options) => tests::run(options),
+        Command::Bench(options) => bench::run(options),
+        Command::Shell(options) => shell::run(options),
+    }
+}

@@ -1,0 +1,138 @@
+//! What the tests of one hypervisor share: a machine that boots when it is first needed, and its guests.
+
+use crate::lab::build::Built;
+use crate::lab::consoles::tail;
+use crate::lab::domains::{Guest, Kind};
+use crate::lab::link::Link;
+use crate::lab::machine::{Machine, Plan};
+use crate::lab::xen::Whose;
+use std::io;
+use std::path::PathBuf;
+
+/// MiB for Xen, dom0 and the guests.
+const MEMORY: u32 = 3072;
+
+/// Xen's parameters that let every domain use Argo, wildcard rings too, and show guests' messages on the console.
+const PARAMETERS: &str = "argo=1,mac-permissive=1 guest_loglvl=all loglvl=all";
+
+/// The machine and the guests that tests left for the next.
+pub(super) struct Bed<'a> {
+    built: &'a Built,
+    whose: Whose,
+    hypervisor: PathBuf,
+    machine: Option<Machine>,
+    guests: Vec<(Kind, Guest)>,
+    next_place: u8,
+}
+
+impl<'a> Bed<'a> {
+    pub(super) fn new(built: &'a Built, whose: Whose, hypervisor: PathBuf) -> Self {
+        Self {
+            built,
+            whose,
+            hypervisor,
+            machine: None,
+            guests: Vec::new(),
+            next_place: 1,
+        }
+    }
+
+    /// Runs one test. After a failure the machine is given up, so that the next test has a new one.
+    pub(super) fn play(&mut self, test: fn(&mut Self) -> io::Result<()>) -> io::Result<()> {
+        test(self).map_err(|error| {
+            let consoles = self.consoles();
+            self.guests.clear();
+            self.machine = None;
+            io::Error::other(format!("{error}\n{consoles}"))
+        })
+    }
+
+    pub(super) fn whose(&self) -> Whose {
+        self.whose
+    }
+
+    /// The way into the machine.
+    pub(super) fn link(&mut self) -> io::Result<Link> {
+        if let Some(machine) = &self.machine {
+            return Ok(machine.link().clone());
+        }
+        let machine = self.boot(&format!("test-{}", self.whose), PARAMETERS)?;
+        let link = machine.link().clone();
+        self.machine = Some(machine);
+        Ok(link)
+    }
+
+    /// A machine of a test's own with other parameters of Xen's. The common one ends first: two would be slow.
+    pub(super) fn other_machine(&mut self, name: &str, parameters: &str) -> io::Result<Machine> {
+        self.guests.clear();
+        self.machine = None;
+        self.boot(&format!("{name}-{}", self.whose), parameters)
+    }
+
+    fn boot(&self, name: &str, parameters: &str) -> io::Result<Machine> {
+        Machine::boot(&Plan {
+            name,
+            xen: &self.hypervisor,
+            kernel: &self.built.kernel,
+            images: &self.built.images,
+            memory: MEMORY,
+            parameters,
+        })
+    }
+
+    /// The way into the machine, which runs already.
+    pub(super) fn running(&self) -> io::Result<Link> {
+        let machine = self
+            .machine
+            .as_ref()
+            .ok_or_else(|| io::Error::other("no machine runs"))?;
+        Ok(machine.link().clone())
+    }
+
+    /// A place on the bridge that no guest has had.
+    pub(super) fn place(&mut self) -> u8 {
+        self.next_place += 1;
+        self.next_place - 1
+    }
+
+    /// Guests of these kinds, started where there are none.
+    pub(super) fn guests(&mut self, kinds: &[Kind]) -> io::Result<Vec<Guest>> {
+        let link = self.link()?;
+        let mut chosen: Vec<usize> = Vec::new();
+        for &kind in kinds {
+            let free = (0..self.guests.len()).find(|i| self.guests[*i].0 == kind && !chosen.contains(i));
+            let at = match free {
+                Some(at) => at,
+                None => {
+                    self.guests
+                        .push((kind, Guest::start(&link, kind, self.next_place)?));
+                    self.next_place += 1;
+                    self.guests.len() - 1
+                }
+            };
+            chosen.push(at);
+        }
+        Ok(chosen.into_iter().map(|at| self.guests[at].1.clone()).collect())
+    }
+
+    /// All that Xen and dom0 wrote to their console.
+    pub(super) fn console(&self) -> io::Result<String> {
+        let machine = self
+            .machine
+            .as_ref()
+            .ok_or_else(|| io::Error::other("no machine runs"))?;
+        Ok(String::from_utf8_lossy(&std::fs::read(machine.console())?).into_owned())
+    }
+
+    fn consoles(&self) -> String {
+        let Some(machine) = &self.machine else {
+            return String::new();
+        };
+        let mut text = tail(&machine.console());
+        for (_, guest) in &self.guests {
+            text.push('\n');
+            text.push_str(&guest.console());
+        }
+        text
+    }
+}
