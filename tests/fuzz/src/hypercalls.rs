@@ -2,16 +2,17 @@
 
 use std::sync::Arc;
 
-use v4v_hv::abi::{Caps, OP_NOTIFY, OP_SENDV, RingSetup};
+use v4v_hv::abi::{Caps, OP_SENDV, RingSetup};
 use v4v_hv::limits::MAX_PENDING;
 use v4v_hv::testing::{Guest, MEMORY_SIZE, MEMORY_START, TestHost, domains};
-use v4v_hv::{DomId, DomainStats, Errno, Hypervisor, Params, RingId, RingStats};
+use v4v_hv::{DomId, Errno, Hypervisor, Params, RingId, RingStats};
 use v4v_ring::cursor::footprint;
 use v4v_ring::layout::{MESSAGE_HEADER, MESSAGE_MAX, MessageHeader, Word};
 use v4v_ring::{RingMem, cursor};
 
 use crate::calls::{self, Call, Places};
 use crate::input::Input;
+use crate::outcomes::{self, Seen};
 
 const IDS: [u16; 3] = [1, 2, 3];
 const MAX_RINGS: u32 = 6;
@@ -24,15 +25,6 @@ const PLACES: Places = Places {
     frames: Guest::GFNS,
 };
 
-/// All that can be seen of the hypervisor's state.
-#[derive(Debug, PartialEq)]
-struct Seen {
-    domains: Vec<DomainStats>,
-    rings: Vec<RingStats>,
-    mappings: usize,
-    live: usize,
-}
-
 struct World {
     hv: Arc<Hypervisor<TestHost>>,
     guests: [Guest; 3],
@@ -41,8 +33,9 @@ struct World {
 /// Fuzz target: see the crate's table.
 ///
 /// # Panics
-/// Where a call returns what no call may, a failed call has changed something, a sent message is not the ring's last one with its
-/// sender's true name, a bound is exceeded, a lock is taken on top of another, or something is left when all are dead.
+/// Where a call returns what no call may, succeeds with arguments that it must refuse, or fails and has changed something; where a
+/// sent message is not the ring's last one with its sender's true name, a sender that waits or a ring whose partner died is
+/// forgotten, a bound is exceeded, a lock is taken on top of another, or something is left when all are dead.
 pub fn hypercall_decode(data: &[u8]) {
     structures(data);
     let mut input = Input::new(data);
@@ -82,7 +75,7 @@ impl World {
     fn step(&self, input: &mut Input<'_>) {
         let guest = self.guests[usize::from(input.u8()) % 3].clone();
         match input.u8() % 32 {
-            0 => self.hv.domain_destroy(guest.id),
+            0 => self.destroy(guest.id),
             1 => drop(self.hv.domain_create(guest.id)),
             2 => self.hv.host().fail_allocation(Some((input.u8() % 8).into())),
             3 => drop(self.hv.soft_reset(guest.id)),
@@ -153,21 +146,33 @@ impl World {
             }
         }
         let before = self.seen();
+        self.hv.host().happened();
         let [arg1, arg2, arg3, arg4] = call.args;
         let returned = guest.call(call.op, arg1, arg2, arg3, arg4);
-        assert!(
-            (-4095..=i64::from(MESSAGE_MAX)).contains(&returned),
-            "{call:x?}: {returned}"
-        );
-        let after = self.seen();
-        if returned < 0 && call.op != OP_NOTIFY && returned != Errno::AGAIN.to_return() {
-            assert_eq!(after, before, "{call:x?}: {returned}");
+        let range = -4095..=i64::from(MESSAGE_MAX);
+        assert!(range.contains(&returned), "{call:x?}: {returned}");
+        let (after, signals) = (self.seen(), self.hv.host().signalled().len());
+        assert!(signals >= before.waiters_lost(&after), "{call:x?}");
+        if returned < 0 {
+            outcomes::check_failure(guest, call, returned, &before, &after);
+        } else {
+            outcomes::check_success(guest, call, returned, &before, &after);
         }
         if call.op == OP_SENDV {
             self.check_sent(guest.id, call, returned, &before, &after);
         } else {
             assert!(returned <= 0, "only sendv counts: {call:x?}");
         }
+    }
+
+    /// A domain dies; whoever waited for its rings is told, but for itself.
+    fn destroy(&self, id: DomId) {
+        let before = self.seen();
+        self.hv.host().happened();
+        self.hv.domain_destroy(id);
+        let (after, told) = (self.seen(), self.hv.host().signalled());
+        let own = before.rings.len() - after.rings.len();
+        assert!(told.len() + own >= before.waiters_lost(&after) && !told.contains(&id));
     }
 
     /// A message was sent, or none was.
@@ -198,17 +203,17 @@ impl World {
     }
 
     fn check_bounds(&self) {
-        for ring in self.rings() {
-            assert!(
-                ring.pending <= MAX_PENDING.min(IDS.len()) && ring.free <= ring.len,
-                "{ring:?}"
-            );
+        let seen = self.seen();
+        for ring in &seen.rings {
+            let most = MAX_PENDING.min(seen.domains.len());
+            assert!(ring.pending <= most && ring.free <= ring.len, "{ring:?}");
+            let partner = ring.id.partner;
+            let orphan = !partner.is_any() && !seen.is_alive(partner);
+            assert!(!orphan || ring.peer_gone, "{ring:?}");
         }
-        self.hv.for_each_domain(|d| {
-            assert!(
-                d.rings <= MAX_RINGS as usize && d.watches <= d.rings && d.waiting <= d.rings,
-                "{d:?}"
-            );
-        });
+        for d in &seen.domains {
+            let within = d.rings <= MAX_RINGS as usize && d.watches <= d.rings && d.waiting <= d.rings;
+            assert!(within, "{d:?}");
+        }
     }
 }

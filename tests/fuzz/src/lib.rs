@@ -30,6 +30,7 @@ mod calls;
 mod files;
 mod hypercalls;
 mod input;
+mod outcomes;
 mod policies;
 mod requests;
 mod ring;

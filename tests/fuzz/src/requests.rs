@@ -112,7 +112,8 @@ fn encodings(data: &[u8]) {
         assert_eq!(RingRecord::decode_all(&record.encode()).next(), Some(record));
     }
     if let Ok(name) = decode_name(data) {
-        assert!(check_name(name).is_ok() && name.is_ascii());
+        let plain = |b: u8| b.is_ascii_alphanumeric() || b"._-".contains(&b);
+        assert!(check_name(name).is_ok() && (1..64).contains(&name.len()) && name.bytes().all(plain));
     }
 }
 

@@ -11,7 +11,7 @@ const FILE_MAX: usize = 4096;
 /// Files of one target.
 const FILES_MAX: usize = 60;
 /// Changed copies that each target gets.
-const CHANGED: u64 = 400;
+const CHANGED: u64 = 3000;
 
 /// A sequence of numbers, the same in every run (Marsaglia's xorshift, 64 bits).
 struct Numbers(u64);
