@@ -1,90 +1,50 @@
-//! A `v4vd` for the time of a measurement.
+//! A `v4vd` for the time of a measurement, where the user runs none.
 
-use nix::errno::Errno;
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use crate::peer::Launcher;
+use crate::transport::Path as Transport;
 use std::env;
-use std::io::{Error, Result};
+use std::io;
 use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command};
+use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::thread::sleep;
-use std::time::{Duration, Instant};
+use v4v_hosted::paths::{SOCKET_VAR, is_path_given, socket_path};
+use v4v_hosted::spawn::Daemon;
+use v4vsock::{Backend, backend};
 
-/// The variable by which clients find the daemon.
-pub const SOCKET_VAR: &str = "V4V_SOCKET";
-
-/// How long the daemon may take to listen, and to stop.
-const PATIENCE: Duration = Duration::from_secs(10);
-
-/// A running daemon with a socket of its own; dropping it stops it.
-#[derive(Debug)]
-pub struct Daemon {
-    child: Child,
-    socket: PathBuf,
+/// Starts the daemon that `program` is, with a socket of its own.
+///
+/// # Errors
+/// As [`Daemon::start`].
+pub fn start(program: &Path) -> io::Result<Daemon> {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    let name = format!("v4v-bench-{}-{count}.sock", std::process::id());
+    Daemon::start(program, env::temp_dir().join(name), None)
 }
 
-impl Daemon {
-    /// Starts the daemon that `program` is, and waits until it listens.
-    ///
-    /// # Errors
-    /// Where it cannot be started, or ends at once, or does not listen.
-    pub fn start(program: &Path) -> Result<Self> {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let count = COUNT.fetch_add(1, Ordering::Relaxed);
-        let socket = env::temp_dir().join(format!("v4v-bench-{}-{count}.sock", std::process::id()));
-        let child = Command::new(program)
-            .arg("--socket")
-            .arg(&socket)
-            .args(["--log", "warn"])
-            .spawn()
-            .map_err(|e| Error::new(e.kind(), format!("cannot start {}: {e}", program.display())))?;
-        let mut daemon = Self { child, socket };
-        daemon.await_socket()?;
-        Ok(daemon)
+/// A launcher for measurements over `paths`; where V4V is among them, has to be hosted and nobody serves it, with the daemon
+/// that lies beside this program. That runs as long as what is returned with it.
+///
+/// # Errors
+/// Where a daemon is needed and does not start. One that is not there is the ends' business: they say what to do.
+pub fn launcher(paths: &[Transport]) -> io::Result<(Launcher, Option<Daemon>)> {
+    let launcher = Launcher::this_program()?;
+    let program = env::current_exe()?.with_file_name("v4vd");
+    if !paths.contains(&Transport::V4v) || is_served()? || !program.exists() {
+        return Ok((launcher, None));
     }
-
-    /// Where it listens.
-    #[must_use]
-    pub fn socket(&self) -> &Path {
-        &self.socket
-    }
-
-    fn await_socket(&mut self) -> Result<()> {
-        let end = Instant::now() + PATIENCE;
-        loop {
-            // The daemon speaks SOCK_SEQPACKET: a stream that is refused for its type has met a listener.
-            let met = UnixStream::connect(&self.socket).map_err(|e| e.raw_os_error());
-            if met.is_err_and(|errno| errno == Some(Errno::EPROTOTYPE as i32)) {
-                return Ok(());
-            }
-            if let Some(status) = self.child.try_wait()? {
-                let text = format!("v4vd ended at once ({status}); its message is above");
-                return Err(Error::other(text));
-            }
-            if Instant::now() > end {
-                let text = format!("v4vd does not listen at {}", self.socket.display());
-                return Err(Error::other(text));
-            }
-            sleep(Duration::from_millis(5));
-        }
-    }
+    let daemon = start(&program)?;
+    Ok((launcher.with_env(SOCKET_VAR, daemon.socket()), Some(daemon)))
 }
 
-impl Drop for Daemon {
-    fn drop(&mut self) {
-        if let Ok(pid) = i32::try_from(self.child.id()) {
-            // Fails only where it has ended already.
-            let _ = kill(Pid::from_raw(pid), Signal::SIGTERM);
-        }
-        let end = Instant::now() + PATIENCE;
-        while matches!(self.child.try_wait(), Ok(None)) {
-            if Instant::now() > end {
-                // Fails only where it has just ended.
-                let _ = self.child.kill();
-            }
-            sleep(Duration::from_millis(2));
-        }
-    }
+/// Whether V4V is there, or the user has said where it has to be.
+fn is_served() -> io::Result<bool> {
+    let refused = || {
+        let error = UnixStream::connect(socket_path()).err();
+        matches!(
+            error.map(|e| e.kind()),
+            Some(io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused)
+        )
+    };
+    Ok(backend()? != Backend::Hosted || is_path_given() || !refused())
 }

@@ -4,7 +4,8 @@
 //! - [`transport`], [`peer`]: the transports, and pairs of pinned processes connected by them.
 //! - [`measure`], [`baseline`], [`targets`]: the single measurements, the hardware's ceilings, and both side by side in
 //!   the table of speed targets.
-//! - [`compare`], [`daemon`]: two revisions of the source tree against each other, each with its own `v4vd`.
+//! - [`daemon`]: a `v4vd` where the user runs none.
+//! - [`compare`]: two revisions of the source tree against each other, each with its own `v4vd`.
 //! - [`table`], [`plot`], [`progress`]: what people look at.
 
 pub mod baseline;

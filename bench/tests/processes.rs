@@ -5,11 +5,13 @@ use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 use v4v_bench::Sample;
 use v4v_bench::cpu;
-use v4v_bench::daemon::{Daemon, SOCKET_VAR};
+use v4v_bench::daemon;
 use v4v_bench::measure::{Cpus, Kind, Probe, aggregate, side_by_side};
 use v4v_bench::peer::{Job, Launcher, Session};
 use v4v_bench::progress::Progress;
 use v4v_bench::transport::Path;
+use v4v_hosted::paths::SOCKET_VAR;
+use v4v_hosted::spawn::{self, Daemon};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_v4v-bench");
 const PATHS: [Path; 4] = [Path::V4v, Path::Unix, Path::Tcp, Path::Futex];
@@ -17,15 +19,9 @@ const SHORT: Duration = Duration::from_millis(5);
 
 /// The daemon beside the program, built where need be; a test that has one can measure V4V.
 fn daemon() -> Daemon {
-    let program = PathBuf::from(PROGRAM).with_file_name("v4vd");
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut build = Command::new(cargo);
-    build.args(["build", "--quiet", "-p", "v4v-hosted", "--bin", "v4vd"]);
-    if program.ancestors().any(|folder| folder.ends_with("release")) {
-        build.arg("--release");
-    }
-    assert!(build.status().expect("cargo starts").success(), "v4vd builds");
-    Daemon::start(&program).expect("v4vd listens")
+    let folder = PathBuf::from(PROGRAM).with_file_name("");
+    let program = spawn::built_in(&folder).expect("v4vd builds");
+    daemon::start(&program).expect("v4vd listens")
 }
 
 fn launcher() -> Launcher {

@@ -6,11 +6,11 @@ use std::io::{self, Error, Write};
 use std::time::Duration;
 use v4v_bench::measure::{Kind, Probe, aggregate, side_by_side};
 use v4v_bench::netpipe::{self, Lane, Plan};
-use v4v_bench::peer::{self, Launcher, Session};
+use v4v_bench::peer::{self, Session};
 use v4v_bench::progress::Progress;
 use v4v_bench::sample::MEGABYTE;
 use v4v_bench::transport::Path;
-use v4v_bench::{Sample, baseline, compare, cpu, plot, sizes, stats, table, targets};
+use v4v_bench::{Sample, baseline, compare, cpu, daemon, plot, sizes, stats, table, targets};
 
 /// Does what the user asked for.
 pub(crate) fn run(cli: Cli) -> io::Result<()> {
@@ -31,7 +31,7 @@ pub(crate) fn run(cli: Cli) -> io::Result<()> {
 }
 
 fn sweep(options: &Sweep, json: bool) -> io::Result<()> {
-    let launcher = Launcher::this_program()?;
+    let (launcher, _daemon) = daemon::launcher(&options.paths)?;
     let open = |path: &Path| explained(*path, options.cpus.open(&launcher, *path));
     let mut sessions = options.paths.iter().map(open).collect::<io::Result<Vec<_>>>()?;
     let plan = Plan {
@@ -81,7 +81,7 @@ fn subject(paths: &[Path]) -> Path {
 }
 
 fn measure(common: &Common, kind: Kind, bytes: &[usize], json: bool) -> io::Result<()> {
-    let launcher = Launcher::this_program()?;
+    let (launcher, _daemon) = daemon::launcher(&common.paths)?;
     let time = Duration::from_millis(common.time_ms);
     let open = |path: &Path| {
         explained(*path, common.cpus.open(&launcher, *path)).map(|session| Probe::new(session, time))
@@ -99,7 +99,8 @@ fn measure(common: &Common, kind: Kind, bytes: &[usize], json: bool) -> io::Resu
 }
 
 fn pairs(options: &Pairs, json: bool) -> io::Result<()> {
-    let (launcher, common) = (Launcher::this_program()?, &options.common);
+    let common = &options.common;
+    let (launcher, _daemon) = daemon::launcher(&common.paths)?;
     let cpus = cpu::apart(usize::MAX);
     let time = Duration::from_millis(common.time_ms);
     for &path in &common.paths {
@@ -179,7 +180,7 @@ fn hardware(json: bool) -> io::Result<()> {
 }
 
 fn all_targets(options: &Targets, json: bool) -> io::Result<()> {
-    let launcher = Launcher::this_program()?;
+    let (launcher, _daemon) = daemon::launcher(&[options.path])?;
     let time = Duration::from_millis(options.time_ms);
     let settings = targets::Options {
         subject: options.path,

@@ -1,9 +1,10 @@
 //! A revision of the source tree: its programs, built, and its daemon, running.
 
-use crate::daemon::{Daemon, SOCKET_VAR};
 use std::io::{Error, Result};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use v4v_hosted::paths::SOCKET_VAR;
+use v4v_hosted::spawn::Daemon;
 
 /// The crates to build where a revision has them: the benchmark, and the daemon that V4V needs.
 const PACKAGES: [&str; 2] = ["v4v-bench", "v4v-hosted"];
@@ -24,7 +25,7 @@ impl Revision {
         Ok(Self {
             benchmark: programs.join("v4v-bench"),
             daemon: if daemon.exists() {
-                Some(Daemon::start(&daemon)?)
+                Some(crate::daemon::start(&daemon)?)
             } else {
                 None
             },

@@ -12,6 +12,7 @@
 //! | [`futex`] | sleeping on a word of a ring's header, and waking who sleeps there |
 //! | [`doorbell`] | a descriptor that polls like a socket |
 //! | [`paths`] | where the daemon listens |
+//! | [`spawn`] | a daemon of one's own |
 
 #[cfg(feature = "daemon")]
 pub mod daemon;
@@ -20,4 +21,5 @@ pub mod futex;
 pub mod packet;
 pub mod paths;
 pub mod shm;
+pub mod spawn;
 pub mod wire;

@@ -2,6 +2,7 @@
 
 mod nc;
 mod netpipe;
+mod relay;
 mod resolve;
 mod stat;
 

@@ -1,22 +1,18 @@
 //! A `v4vd` of our own, and what it holds.
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
 use std::env;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command};
 use std::time::{Duration, Instant};
+use v4v_hosted::spawn;
 
-/// How long the daemon may take to listen, and to let go of the dead.
+/// How long the daemon may take to let go of the dead.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// A running daemon; dropping it kills it.
-pub struct Daemon {
-    child: Child,
-    socket: PathBuf,
-}
+/// A running daemon; dropping it stops it.
+#[derive(Debug)]
+pub struct Daemon(spawn::Daemon);
 
 /// The folder of programs that belong to this test: `target/<profile>`.
 fn programs() -> io::Result<PathBuf> {
@@ -25,47 +21,21 @@ fn programs() -> io::Result<PathBuf> {
     Ok(folder.to_owned())
 }
 
-/// Builds `v4vd` in the profile of this test, unless it is up to date.
-fn build() -> io::Result<PathBuf> {
-    let folder = programs()?;
-    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.args(["build", "--quiet", "-p", "v4v-hosted", "--bin", "v4vd"]);
-    if folder.ends_with("release") {
-        cargo.arg("--release");
-    }
-    if !cargo.status()?.success() {
-        return Err(io::Error::other("v4vd does not build"));
-    }
-    Ok(folder.join("v4vd"))
-}
-
 impl Daemon {
-    /// Starts a daemon with a socket of its own, and points this process and its children at it.
+    /// Starts a daemon with a socket of its own.
     ///
     /// # Errors
     /// Where it cannot be built, or does not listen.
     pub fn start() -> io::Result<Self> {
         let socket = env::temp_dir().join(format!("v4v-soak-{}.sock", std::process::id()));
-        let child = Command::new(build()?)
-            .arg("--socket")
-            .arg(&socket)
-            .args(["--log", "warn"])
-            .spawn()?;
-        let this = Self { child, socket };
-        let end = Instant::now() + PATIENCE;
-        while !this.socket.exists() {
-            if Instant::now() > end {
-                return Err(io::Error::other("v4vd does not listen"));
-            }
-            std::thread::sleep(Duration::from_millis(10));
-        }
-        Ok(this)
+        let program = spawn::built_in(&programs()?)?;
+        spawn::Daemon::start(&program, socket, None).map(Self)
     }
 
     /// Where it listens.
     #[must_use]
     pub fn socket(&self) -> &Path {
-        &self.socket
+        self.0.socket()
     }
 
     /// Its open descriptors.
@@ -73,7 +43,7 @@ impl Daemon {
     /// # Errors
     /// Where it has died.
     pub fn descriptors(&self) -> io::Result<usize> {
-        Ok(fs::read_dir(format!("/proc/{}/fd", self.child.id()))?.count())
+        Ok(fs::read_dir(format!("/proc/{}/fd", self.0.pid()))?.count())
     }
 
     /// Waits until it holds `descriptors` descriptors and no ring but those that `rings` counts.
@@ -104,19 +74,7 @@ impl Daemon {
     ///
     /// # Errors
     /// The system's.
-    pub fn stop(mut self) -> io::Result<bool> {
-        if let Ok(pid) = i32::try_from(self.child.id()) {
-            kill(Pid::from_raw(pid), Signal::SIGTERM)?;
-        }
-        Ok(self.child.wait()?.success() && !self.socket.exists())
-    }
-}
-
-impl Drop for Daemon {
-    fn drop(&mut self) {
-        // It may have ended; the socket is ours either way.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-        let _ = fs::remove_file(&self.socket);
+    pub fn stop(self) -> io::Result<bool> {
+        self.0.stop()
     }
 }
