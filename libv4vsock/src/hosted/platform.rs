@@ -181,8 +181,12 @@ impl Platform for Hosted {
     }
 
     fn send_message(&self, from: u32, to: Addr, kind: u32, payload: &[&[u8]]) -> Result<(), Errno> {
-        self.try_send(from, to, kind, payload)
-            .map_err(|e| self.refused(e))
+        match self.try_send(from, to, kind, payload) {
+            // The ring is full and so is its list of senders that wait. Nobody waits for a place there: a process has no
+            // interrupt line, so all of them try again every now and then.
+            Err(error) if number(&error) == Some(libc::EBUSY) => Err(Errno::AGAIN),
+            outcome => outcome.map_err(|e| self.refused(e)),
+        }
     }
 
     fn random(&self) -> u64 {

@@ -109,9 +109,9 @@ impl HostedRing {
         self.bell.button.unblock();
     }
 
-    /// Makes the face readable.
-    pub(crate) fn light(&self) {
-        self.bell.button.light();
+    /// Nothing comes of the attempt to connect that this ring was for: the face shows the end, for good.
+    pub(crate) fn hang_up(&self) {
+        self.bell.button.hang_up();
     }
 
     /// Wakes this process's own sleepers, for a change that did not come through the ring.

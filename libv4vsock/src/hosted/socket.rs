@@ -147,8 +147,7 @@ impl Socket {
             Err(Errno::AGAIN) => Err(io::ErrorKind::WouldBlock.into()),
             Err(errno) => {
                 connecting.connector = None;
-                self.ring.unblock();
-                self.ring.light();
+                self.ring.hang_up();
                 Err(refused(connecting.platform.explain(errno), self.remote))
             }
         }

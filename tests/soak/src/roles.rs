@@ -6,7 +6,7 @@ use std::io::{self, Read, Write};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread;
-use v4vsock::{SocketOptions, V4vStream};
+use v4vsock::{SocketOptions, V4vDatagram, V4vStream};
 
 /// The variable that holds a child's role and its arguments.
 const ROLE: &str = "V4V_SOAK_ROLE";
@@ -15,7 +15,8 @@ pub const PORT: u32 = 7000;
 /// Bytes of a connection's rings in the soak: small ones, so that they wrap and fill often.
 const RING: usize = 16 * 1024;
 
-/// Starts a child in `domain` with a role: `serve`, or `talk SERVER CONNECTIONS MESSAGES FIRST`.
+/// Starts a child in `domain` with a role: `serve`, `talk SERVER CONNECTIONS MESSAGES FIRST`,
+/// `hold SERVER CONNECTIONS`, `post RECEIVER ID`.
 ///
 /// # Errors
 /// The system's.
@@ -54,6 +55,7 @@ pub fn play() -> Option<io::Result<()>> {
             talk(server, number(connections), number(messages), number(first))
         }
         ["hold", server, connections] => hold(server, number(connections)),
+        ["post", receiver, id] => post(receiver, number(id)),
         _ => Err(io::Error::other(format!("no such role: {role}"))),
     })
 }
@@ -135,4 +137,11 @@ fn hold(server: &str, connections: u32) -> io::Result<()> {
             stream.read_exact(&mut buffer[..n])?;
         }
     }
+}
+
+/// Sends one datagram, however long it waits for room.
+fn post(receiver: &str, id: u32) -> io::Result<()> {
+    let socket = V4vDatagram::bind(0)?;
+    ready()?;
+    socket.send_to(&id.to_le_bytes(), (receiver, PORT)).map(drop)
 }

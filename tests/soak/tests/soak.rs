@@ -1,12 +1,14 @@
 //! Many connections, many messages, random kills; afterwards the daemon holds no ring, descriptor or byte of the dead.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::process::{Child, ExitCode};
 use std::thread;
 use std::time::{Duration, Instant};
 use v4v_soak::daemon::Daemon;
 use v4v_soak::pattern::Scatter;
-use v4v_soak::roles::{await_ready, play, spawn};
+use v4v_soak::roles::{PORT, await_ready, play, spawn};
+use v4vsock::V4vDatagram;
 
 /// Connections opened and closed at once, in one process.
 const AT_ONCE: u32 = 1000;
@@ -16,6 +18,8 @@ const MESSAGES: u32 = 1_000_000;
 const CONNECTIONS: u32 = 20;
 /// Rounds of random kills.
 const KILLS: u64 = 40;
+/// Domains that wait for room in one ring: more than the hypervisor keeps in a ring's list of waiting senders.
+const SENDERS: u32 = 2 * v4v_hv::limits::MAX_PENDING as u32;
 
 /// A test, with a daemon of its own.
 type Test = fn(&Daemon) -> io::Result<()>;
@@ -30,10 +34,11 @@ fn main() -> ExitCode {
             }
         };
     }
-    let tests: [(&str, Test); 3] = [
+    let tests: [(&str, Test); 4] = [
         ("connections_at_once", connections_at_once),
         ("a_million_messages", a_million_messages),
         ("random_kills", random_kills),
+        ("a_line_of_senders", a_line_of_senders),
     ];
     let mut failed = 0;
     for (name, test) in tests {
@@ -169,6 +174,41 @@ fn random_kills(daemon: &Daemon) -> io::Result<()> {
     }
     finish("the pair that nobody killed", steady)?;
     kill(steady_server)
+}
+
+/// A datagram socket's ring is full, and more domains wait for room in it than the hypervisor remembers: all get their turn.
+fn a_line_of_senders(daemon: &Daemon) -> io::Result<()> {
+    let receiver = V4vDatagram::bind(PORT)?;
+    receiver.set_nonblocking(true)?;
+    let full = loop {
+        if let Err(error) = receiver.send_to(&[0; 1024], ("soak", PORT)) {
+            break error;
+        }
+    };
+    if full.kind() != io::ErrorKind::WouldBlock {
+        return Err(full);
+    }
+    let mut senders = Vec::new();
+    for id in 0..SENDERS {
+        let mut sender = spawn(daemon.socket(), &format!("s{id}"), &format!("post soak {id}"))?;
+        await_ready(&mut sender)?;
+        senders.push(sender);
+    }
+    thread::sleep(Duration::from_millis(50));
+    receiver.set_nonblocking(false)?;
+    receiver.set_read_timeout(Some(Duration::from_secs(10)))?;
+    let mut missing: BTreeSet<u32> = (0..SENDERS).collect();
+    let mut buffer = [0; 1024];
+    while !missing.is_empty() {
+        let (len, _) = receiver.recv_from(&mut buffer)?;
+        if let Ok(id) = <[u8; 4]>::try_from(&buffer[..len]) {
+            missing.remove(&u32::from_le_bytes(id));
+        }
+    }
+    for sender in senders {
+        finish("a sender", sender)?;
+    }
+    Ok(())
 }
 
 fn await_end(child: &mut Child) -> io::Result<()> {

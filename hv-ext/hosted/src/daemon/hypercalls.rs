@@ -86,6 +86,7 @@ pub fn attach(hv: &Hv, caller: Caller, domain: DomId, args: [u64; 4]) -> Result<
     let reason = machine.take_reason().unwrap_or_default();
     machine.end();
     let ring: Ring = attached.map_err(|errno| Refusal::new(errno.code().into(), reason))?;
+    ring.attach();
     let len = v4v_ring::RingMem::data_len(&ring);
     Ok(Answer {
         result: len.into(),

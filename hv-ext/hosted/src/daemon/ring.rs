@@ -1,6 +1,6 @@
 //! A ring as the daemon holds it: memory, mapping, the button of its doorbell.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::rc::Rc;
@@ -23,6 +23,8 @@ struct Inner {
     button: Button,
     /// Until the owner has it.
     face: RefCell<Option<Face>>,
+    /// The partner has it too.
+    attached: Cell<bool>,
 }
 
 impl Ring {
@@ -40,6 +42,7 @@ impl Ring {
             mem,
             button,
             face: RefCell::new(Some(face)),
+            attached: Cell::new(false),
         })))
     }
 
@@ -71,12 +74,26 @@ impl Ring {
         }
     }
 
+    /// The partner gets it now, so that the ring is one direction of a connection.
+    pub fn attach(&self) {
+        self.0.attached.set(true);
+    }
+
     /// Tells all who wait that State changed; the hypervisor has used their wishes up.
+    ///
+    /// A partner that is gone is the end of a connection, which the face shows for good. A ring that nobody attached yet may
+    /// have watched a listener and go on to watch a connection, so its owner is only told to look.
     pub fn state_changed(&self, bits: u32) {
         futex::wake_all(self.0.mem.word(Word::Event));
         futex::wake_all(self.0.mem.word(Word::Space));
-        if bits & state::PEER_GONE != 0 {
+        if bits & state::PEER_GONE == 0 {
+            return;
+        }
+        if self.0.attached.get() {
             self.0.button.hang_up();
+        } else {
+            self.0.button.light();
+            self.0.button.unblock();
         }
     }
 

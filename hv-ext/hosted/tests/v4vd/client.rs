@@ -5,7 +5,7 @@ use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, connect, soc
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 use v4v_hosted::packet;
 use v4v_hosted::wire::{BLOB_BASE, MAGIC, PACKET_MAX, Request, Response, VERSION, op};
-use v4v_hv::abi::{OP_REGISTER, OP_SENDV, OP_UNREGISTER};
+use v4v_hv::abi::{OP_REGISTER, OP_RING_SETUP, OP_SENDV, OP_UNREGISTER, RingSetup, setup_flags};
 use v4v_ring::layout::pages;
 use v4v_ring::{Addr, DomId};
 
@@ -116,6 +116,19 @@ impl Client {
             [BLOB_BASE, 0, 0, 0],
             &Addr::new(partner, port).encode(),
         )
+    }
+
+    /// Has the own ring for `partner` watch that domain's ring at `watched`.
+    pub(crate) fn watch(&self, port: u32, partner: DomId, watched: u32) -> Reply {
+        let setup = RingSetup {
+            port,
+            partner,
+            pad: 0,
+            flags: setup_flags::SET_WATCH,
+            ready_slot: 0,
+            watch_port: watched,
+        };
+        self.call(OP_RING_SETUP, [BLOB_BASE, 0, 0, 0], &setup.encode())
     }
 
     pub(crate) fn attach(&self, owner: DomId, port: u32, watch: u32) -> Reply {

@@ -89,6 +89,24 @@ fn the_end_of_a_watched_ring_hangs_up() {
 }
 
 #[test]
+fn a_listener_that_ends_does_not_hang_up_what_goes_on_as_a_connection() {
+    let daemon = Daemon::start();
+    let (a, b) = (Client::join(&daemon, "a"), Client::join(&daemon, "b"));
+    assert_eq!(b.register(5000, DomId::ANY, LEN).result, 0);
+    let (mem, face) = own(a.register(RING, b.id, LEN).fds);
+    assert_eq!(a.watch(RING, b.id, 5000).result, 0);
+    assert_eq!(b.unregister(5000, DomId::ANY).result, 0);
+    assert_eq!(mem.load(Word::State), state::PEER_GONE);
+    assert_eq!(polls(&face), PollFlags::POLLIN, "its owner is to look");
+    let _theirs = own(b.register(RING, a.id, LEN).fds);
+    assert_eq!(b.attach(a.id, RING, RING).result, i64::from(LEN));
+    assert_eq!(mem.load(Word::State), 0, "the watch took the end back");
+    assert!(!polls(&face).contains(PollFlags::POLLHUP));
+    assert_eq!(b.unregister(RING, a.id).result, 0);
+    assert!(polls(&face).contains(PollFlags::POLLHUP));
+}
+
+#[test]
 fn a_ring_lives_as_long_as_the_process_that_registered_it() {
     let daemon = Daemon::start();
     let (stays, goes) = (Client::join(&daemon, "a"), Client::join(&daemon, "a"));
