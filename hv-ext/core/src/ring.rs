@@ -218,15 +218,11 @@ impl<H: Host> State<H> {
         let mut slot = match job.slot {
             Some((slot, epoch)) if epoch == self.epoch => slot,
             Some(_) => return Ok(Step::Stolen),
-            None => {
-                // What the receiver says now counts, as in Argo, even where what it said before leaves room enough.
-                producer.free(mem);
-                match producer.reserve(mem, job.len, 0) {
-                    Ok(slot) => slot,
-                    Err(NoRoom::TooLong) => return Err(Errno::MSGSIZE),
-                    Err(NoRoom::Full { .. }) => return Ok(Step::Full),
-                }
-            }
+            None => match producer.reserve_anew(mem, job.len) {
+                Ok(slot) => slot,
+                Err(NoRoom::TooLong) => return Err(Errno::MSGSIZE),
+                Err(NoRoom::Full { .. }) => return Ok(Step::Full),
+            },
         };
         slot.copy(mem, &mut job.payload, COPY_CHUNK)?;
         if slot.left() > 0 {

@@ -112,28 +112,41 @@ impl Producer {
         slots.checked_sub(MESSAGE_HEADER)
     }
 
-    /// Reserves ring for `len` payload bytes, leaving `reserve` bytes free for others' use of this cursor.
+    /// Reserves ring for `len` payload bytes, leaving `reserve` bytes free for others' use of this cursor. Reads the receiver's
+    /// cursor only where what was seen of it leaves too little room.
     ///
     /// # Errors
     /// [`NoRoom`]; nothing has changed.
     #[inline]
     pub fn reserve<M: RingMem + ?Sized>(&mut self, mem: &M, len: u32, reserve: u32) -> Result<Slot, NoRoom> {
-        let ring_len = mem.data_len();
-        if len > MESSAGE_MAX {
-            return Err(NoRoom::TooLong);
+        let needed = needed(len, reserve, mem.data_len())?;
+        if needed < self.free_seen(mem.data_len()) || needed < self.free(mem) {
+            Ok(self.slot(len))
+        } else {
+            Err(NoRoom::Full { needed })
         }
-        let needed = footprint(len) + reserve;
-        if needed >= ring_len {
-            return Err(NoRoom::TooLong);
+    }
+
+    /// The same for a receiver that is not trusted to keep its word: its cursor as it is now counts, read once.
+    ///
+    /// # Errors
+    /// [`NoRoom`]; nothing has changed.
+    #[inline]
+    pub fn reserve_anew<M: RingMem + ?Sized>(&mut self, mem: &M, len: u32) -> Result<Slot, NoRoom> {
+        let needed = needed(len, 0, mem.data_len())?;
+        if needed < self.free(mem) {
+            Ok(self.slot(len))
+        } else {
+            Err(NoRoom::Full { needed })
         }
-        if needed >= self.free_seen(ring_len) && needed >= self.free(mem) {
-            return Err(NoRoom::Full { needed });
-        }
-        Ok(Slot {
+    }
+
+    const fn slot(&self, len: u32) -> Slot {
+        Slot {
             start: self.tx,
             len,
             done: 0,
-        })
+        }
     }
 
     /// Writes the header of a filled slot and makes the message visible.
@@ -170,6 +183,18 @@ impl Producer {
         self.publish(mem, &slot, source, kind);
         Ok(())
     }
+}
+
+/// Bytes of ring for a message and the reserve, more than which must be free.
+const fn needed(len: u32, reserve: u32, ring_len: u32) -> Result<u32, NoRoom> {
+    if len > MESSAGE_MAX {
+        return Err(NoRoom::TooLong);
+    }
+    let needed = footprint(len) + reserve;
+    if needed >= ring_len {
+        return Err(NoRoom::TooLong);
+    }
+    Ok(needed)
 }
 
 /// Why [`Producer::insert`] inserted nothing.
