@@ -29,7 +29,7 @@ pub struct SocketOptions {
 }
 
 impl SocketOptions {
-    /// The defaults: a ring of 1 MiB, a backlog of 128, blocking.
+    /// The defaults: a ring of 576 KiB, a backlog of 128, blocking.
     #[must_use]
     pub fn new() -> Self {
         Self {

@@ -55,13 +55,15 @@ pub(crate) fn this_cpu() -> u32 {
 /// Waits for `ready` without sleeping, as long as that pays: spins while the side whose CPU stands in `theirs` runs elsewhere,
 /// yields to it once where it runs here. Whether `ready` came true.
 pub(crate) fn linger(theirs: &AtomicU32, turns: &Turns, mut ready: impl FnMut() -> bool) -> bool {
-    let start = Instant::now();
+    // The clock is not looked at where both share a CPU: that would be a fortieth of a turn.
+    let mut start = None;
     loop {
         match theirs.load(Ordering::Relaxed) {
             0 => return false,
             here if here == this_cpu() => return turns.take(ready),
             _ => {}
         }
+        let start = *start.get_or_insert_with(Instant::now);
         for _ in 0..ROUND {
             if ready() {
                 return true;

@@ -18,7 +18,7 @@ pub const FDS_PER_RING: usize = 2;
 pub const FDS_OTHER: usize = STRANGERS_MAX + TURNED_AWAY_MAX + 128;
 /// Rings of a domain unless the policy says otherwise: what the hypervisor's core has as its default.
 pub const DOMAIN_RINGS: u32 = v4v_hv::limits::MAX_RINGS_DEFAULT;
-/// Bytes of a domain's rings unless the policy says otherwise: so many rings of 1 MiB, the size that bulk streams want.
+/// Bytes of a domain's rings unless the policy says otherwise: so many rings of 1 MiB, more than connections have by default.
 pub const DOMAIN_BYTES: u64 = DOMAIN_RINGS as u64 * (1 << 20);
 /// Greatest size of a policy file in bytes, far above any sensible one.
 pub const POLICY_MAX: u64 = 1 << 20;

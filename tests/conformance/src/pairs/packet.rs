@@ -103,7 +103,7 @@ pub(super) const PAIRS: &[Pair] = &[
     ),
 ];
 
-/// More than any family takes: AF_UNIX what its send buffer holds, V4V half a ring of 1 MiB.
+/// More than any family takes: AF_UNIX what its send buffer holds, V4V half a ring.
 const TOO_LONG: usize = 4 << 20;
 /// Packets of each of two writers.
 const EACH: usize = 2000;
