@@ -41,6 +41,14 @@ impl V4vSeqpacket {
         self.0.send(&[IoSlice::new(bytes)], Flags::default())
     }
 
+    /// Sends the slices, one after the other, as one message.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send).
+    pub fn send_vectored(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.0.send(slices, Flags::default())
+    }
+
     /// Receives one message; `None` after the peer's last.
     ///
     /// # Errors
@@ -63,8 +71,20 @@ impl V4vSeqpacket {
         )
     }
 
+    /// Receives one message into the slices, one after the other.
+    ///
+    /// # Errors
+    /// As a stream's.
+    pub fn recv_vectored(&self, slices: &mut [IoSliceMut<'_>]) -> io::Result<Option<Packet>> {
+        self.recv_slices(slices, Flags::default())
+    }
+
     fn recv_with(&self, buffer: &mut [u8], flags: Flags) -> io::Result<Option<Packet>> {
-        let r = self.0.recv(&mut [IoSliceMut::new(buffer)], flags)?;
+        self.recv_slices(&mut [IoSliceMut::new(buffer)], flags)
+    }
+
+    fn recv_slices(&self, slices: &mut [IoSliceMut<'_>], flags: Flags) -> io::Result<Option<Packet>> {
+        let r = self.0.recv(slices, flags)?;
         Ok(r.end.then_some(Packet {
             bytes: r.bytes,
             truncated: r.truncated(),

@@ -58,14 +58,6 @@ impl V4vStream {
     pub fn available(&self) -> io::Result<usize> {
         self.0.available()
     }
-
-    /// Makes the drop of the last clone a reset: what the peer has not read is lost to it (`SO_LINGER` with time 0).
-    ///
-    /// # Errors
-    /// The system's.
-    pub fn reset(self) -> io::Result<()> {
-        self.0.abort()
-    }
 }
 
 impl SocketOptions {
@@ -104,6 +96,14 @@ macro_rules! connected_socket {
             /// `NotConnected`.
             pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
                 self.0.shutdown(how)
+            }
+
+            /// Makes the drop of the last clone a reset: what the peer has not read is lost to it (`SO_LINGER` with time 0).
+            ///
+            /// # Errors
+            /// The system's.
+            pub fn reset(self) -> io::Result<()> {
+                self.0.abort()
             }
 
             /// A further handle of the same socket.

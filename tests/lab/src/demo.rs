@@ -1,10 +1,11 @@
 //! `cargo xtask demo`: two domains, three transports, one table.
 
-use crate::daemon::Daemon;
 use crate::workspace::{build_programs, program, target};
 use clap::Args;
+use std::fs;
 use std::io;
 use std::process::Command;
+use v4v_hosted::spawn::Daemon;
 
 #[derive(Args)]
 pub(crate) struct Options {
@@ -20,7 +21,9 @@ pub(crate) struct Options {
 pub(crate) fn run(options: &Options) -> io::Result<bool> {
     build_programs()?;
     let folder = target().join("demo");
-    let daemon = Daemon::start(&folder)?;
+    fs::create_dir_all(&folder)?;
+    let socket = folder.join(format!("v4vd-{}.sock", std::process::id()));
+    let daemon = Daemon::start(&program("v4vd"), socket, None)?;
     let mut sweep = Command::new(program("v4v-bench"));
     sweep.arg("sweep").arg("--paths").arg("v4v,unix,tcp");
     let paths = 3.0;

@@ -1,6 +1,5 @@
 //! The project's commands: `cargo xtask demo` shows it, `cargo xtask test` checks it.
 
-mod daemon;
 mod demo;
 mod lab;
 mod setup;

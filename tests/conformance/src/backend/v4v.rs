@@ -164,6 +164,10 @@ macro_rules! connected {
         fn take_error(&self) -> io::Result<Option<io::Error>> {
             Self::take_error(self)
         }
+
+        fn abort(self: Box<Self>) -> io::Result<()> {
+            self.reset()
+        }
     };
 }
 
@@ -201,10 +205,6 @@ impl Connection for V4vStream {
         Write::write_vectored(&mut this, bufs)
     }
 
-    fn abort(self: Box<Self>) -> io::Result<()> {
-        self.reset()
-    }
-
     connected!();
 }
 
@@ -227,9 +227,8 @@ impl Connection for V4vSeqpacket {
         Ok(message(self.recv(buf)?).bytes)
     }
 
-    fn read_vectored(&self, _bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
-        // The library's packets have no such call.
-        Err(io::ErrorKind::Unsupported.into())
+    fn read_vectored(&self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+        Ok(message(self.recv_vectored(bufs)?).bytes)
     }
 
     fn peek(&self, buf: &mut [u8]) -> io::Result<usize> {
@@ -244,14 +243,8 @@ impl Connection for V4vSeqpacket {
         self.send(buf)
     }
 
-    fn write_vectored(&self, _bufs: &[IoSlice<'_>]) -> io::Result<usize> {
-        // The library's packets have no such call.
-        Err(io::ErrorKind::Unsupported.into())
-    }
-
-    fn abort(self: Box<Self>) -> io::Result<()> {
-        // The library resets streams alone.
-        Err(io::ErrorKind::Unsupported.into())
+    fn write_vectored(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.send_vectored(bufs)
     }
 
     connected!();

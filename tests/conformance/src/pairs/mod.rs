@@ -66,3 +66,18 @@ pub fn all() -> impl Iterator<Item = &'static Pair> {
 pub fn by_name(name: &str) -> Option<&'static Pair> {
     all().find(|pair| pair.name == name)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn a_name_is_one_pair() {
+        // The two sides find their parts by the name, so a second pair of one name would run the first one's.
+        let mut names = BTreeSet::new();
+        for pair in all() {
+            assert!(names.insert(pair.name), "{} is there twice", pair.name);
+        }
+    }
+}

@@ -4,9 +4,10 @@ use crate::backend::{Connection, Kind};
 use crate::pair::{On, Pair};
 use crate::pattern::Pattern;
 use crate::side::Side;
-use crate::transfer::{expect_eof, expect_errno};
+use crate::transfer::{expect_eof, expect_errno, expect_reset_once};
 use crate::wait::{Ready, await_ready, promptly};
 use libc::{EMSGSIZE, EPROTOTYPE};
+use std::io::{IoSlice, IoSliceMut};
 use std::thread::scope;
 
 pub(super) const PAIRS: &[Pair] = &[
@@ -79,6 +80,20 @@ pub(super) const PAIRS: &[Pair] = &[
         On::V4vOnly,
         two_at_once_server,
         next_available_client,
+    ),
+    Pair::new(
+        "packet_vectored",
+        "slices make one packet, and one packet fills slices",
+        On::Unix,
+        vectored_server,
+        vectored_client,
+    ),
+    Pair::new(
+        "packet_reset_by_linger",
+        "close with a linger time of 0 is a reset: what was not read is lost",
+        On::V4vOnly,
+        reset_server,
+        reset_client,
     ),
     Pair::new(
         "packet_writers",
@@ -325,4 +340,37 @@ fn type_client(side: &mut Side) {
         &*side.backend.connect(Kind::Packet, &addr).expect("connect"),
         b"x",
     );
+}
+
+fn vectored_server(side: &mut Side) {
+    let conn = side.accept(Kind::Packet);
+    let bytes = Pattern::new(1).take(1111);
+    let (a, rest) = bytes.split_at(1);
+    let (b, c) = rest.split_at(110);
+    let slices = [a, &[], b, c].map(IoSlice::new);
+    assert_eq!(conn.write_vectored(&slices).expect("writev"), bytes.len());
+    send(&*conn, b"next");
+    expect_eof(&*conn);
+}
+
+fn vectored_client(side: &mut Side) {
+    let conn = side.connect(Kind::Packet);
+    let (mut a, mut b, mut c) = ([0; 500], [0; 3], [0; 2000]);
+    let mut slices = [&mut a[..], &mut [], &mut b, &mut c].map(IoSliceMut::new);
+    assert_eq!(conn.read_vectored(&mut slices).expect("readv"), 1111);
+    let mut pattern = Pattern::new(1);
+    [&a[..], &b, &c[..608]]
+        .iter()
+        .for_each(|part| pattern.check(part));
+    assert_eq!(receive(&*conn), b"next");
+}
+
+fn reset_server(side: &mut Side) {
+    let conn = side.accept(Kind::Packet);
+    conn.abort().expect("SO_LINGER");
+}
+
+fn reset_client(side: &mut Side) {
+    let conn = side.connect(Kind::Packet);
+    expect_reset_once(&*conn);
 }
