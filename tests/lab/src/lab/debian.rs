@@ -3,16 +3,19 @@
 use super::cache::{Key, make};
 use super::store::{folder, fresh_folder};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 /// The programs that the lab itself runs, and the packages that bring them.
-const PROGRAMS: [(&str, &str); 7] = [
+const PROGRAMS: [(&str, &str); 10] = [
     ("qemu-system-x86_64", "qemu-system-x86"),
     ("xz", "xz-utils"),
     ("depmod", "kmod"),
     ("make", "make"),
     ("gcc", "gcc"),
+    ("ld", "binutils"),
+    ("patch", "patch"),
+    ("python3", "python3"),
     ("bison", "bison"),
     ("flex", "flex"),
 ];
@@ -50,7 +53,7 @@ pub(crate) fn install(packages: &[&str]) -> io::Result<()> {
 
 /// Fetches packages and unpacks them into one folder, whose name is `tree`.
 pub(crate) fn unpack(tree: &str, packages: &[&str]) -> io::Result<PathBuf> {
-    let root = super::store::folder(tree)?;
+    let root = folder(tree)?;
     let key = Key::new("unpacked").text(&packages.join(" "));
     make(
         &format!("packages of {tree}"),
@@ -86,59 +89,8 @@ pub(crate) fn depends_on(package: &str) -> io::Result<String> {
         .ok_or_else(|| io::Error::other(format!("apt-cache does not know {package}")))
 }
 
-/// Fetches the original source archive of a Debian package; `version` as in Debian's changelog.
-pub(crate) fn source(package: &str, version: &str) -> io::Result<PathBuf> {
-    let place = folder(format!("source/{package}-{version}"))?;
-    let key = Key::new("source").text(package).text(version);
-    make(
-        &format!("source of {package} {version}"),
-        &key,
-        &place.join(".complete"),
-        || {
-            let place = fresh_folder(format!("source/{package}-{version}"))?;
-            let private = private_lists()?;
-            run(apt(&["update"]).args(&private))?;
-            run(apt(&["source", "--download-only"])
-                .args(&private)
-                .arg(format!("{package}={version}"))
-                .current_dir(&place))?;
-            let archive = original(&place)?;
-            run(Command::new("tar")
-                .args(["--strip-components=1", "-xf"])
-                .arg(archive)
-                .arg("-C")
-                .arg(&place))?;
-            std::fs::write(place.join(".complete"), "")
-        },
-    )?;
-    Ok(place)
-}
-
-/// Options that let apt see source packages without a change to this machine's own lists.
-fn private_lists() -> io::Result<Vec<String>> {
-    let parts = folder("apt/parts")?;
-    folder("apt/lists/partial")?;
-    let source = "Types: deb-src\nURIs: http://deb.debian.org/debian\nSuites: bookworm\nComponents: main\n\
-                  Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg\n";
-    std::fs::write(parts.join("source.sources"), source)?;
-    Ok(vec![
-        format!("-oDir::Etc::sourceparts={}", parts.display()),
-        "-oDir::Etc::sourcelist=/dev/null".to_owned(),
-        format!("-oDir::State::Lists={}", folder("apt/lists")?.display()),
-    ])
-}
-
-fn original(place: &Path) -> io::Result<PathBuf> {
-    for entry in std::fs::read_dir(place)? {
-        let path = entry?.path();
-        if path.to_string_lossy().contains(".orig.tar.") {
-            return Ok(path);
-        }
-    }
-    Err(io::Error::other("the source package holds no original archive"))
-}
-
-fn apt(args: &[&str]) -> Command {
+/// apt-get, without questions.
+pub(crate) fn apt(args: &[&str]) -> Command {
     let mut command = Command::new("apt-get");
     command
         .args(["-q", "-oDPkg::Lock::Timeout=600", "-oAPT::Sandbox::User=root"])

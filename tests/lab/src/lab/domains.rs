@@ -3,14 +3,20 @@
 use super::consoles::last_lines;
 use super::link::{Link, Outcome};
 use std::io;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use v4v_lab_agent::GUEST_PORT;
+
+/// A guest's MiB: its image is unpacked into them, and the conformance pairs open many connections.
+const MEMORY: u32 = 512;
 
 /// How long xl may take for one guest.
 const XL: Duration = Duration::from_secs(90);
 
 /// How long a guest may take to boot; 4 s when the machine has nothing else to do.
 const BOOT: Duration = Duration::from_secs(120);
+
+/// How often within that time xl is asked whether the guest is still alive.
+const LOOK: Duration = Duration::from_secs(10);
 
 /// How a guest is virtualised.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,15 +40,23 @@ pub(crate) struct Guest {
 }
 
 impl Guest {
-    /// Starts the guest with this place on the bridge (1 to 200) and waits for its agent.
+    /// Starts the guest with this place on the bridge (1 to 200) and waits for its agent. Under QEMU's emulator a kernel now and
+    /// then dies while it boots, before anything of ours runs in it: such a guest gets a second chance, and a line that says so.
     pub(crate) fn start(link: &Link, kind: Kind, place: u8) -> io::Result<Self> {
-        let mut guest = Self::create(link, kind, place)?;
-        guest.await_agent()?;
-        Ok(guest)
+        let first = Self::create(link, kind, place)?;
+        match first.await_agent() {
+            Ok(()) => Ok(first),
+            Err(error) => {
+                println!("{kind:?} {} did not boot, once more: {error}", first.name);
+                first.destroy()?;
+                let second = Self::create(link, kind, place)?;
+                second.await_agent()?;
+                Ok(second)
+            }
+        }
     }
 
-    /// Starts the guest only.
-    pub(crate) fn create(link: &Link, kind: Kind, place: u8) -> io::Result<Self> {
+    fn create(link: &Link, kind: Kind, place: u8) -> io::Result<Self> {
         let name = format!("guest{place}");
         let address = format!("10.87.1.{place}");
         let config = config(kind, &name, &address, place);
@@ -64,10 +78,28 @@ impl Guest {
     }
 
     /// Waits for the guest's agent; where it does not come, the error shows the guest's console.
-    pub(crate) fn await_agent(&mut self) -> io::Result<()> {
+    fn await_agent(&self) -> io::Result<()> {
         let address = format!("{}:{GUEST_PORT}", self.address);
-        let attached = self.link.attach(&self.name, &address, BOOT);
-        attached.map_err(|error| io::Error::other(format!("{error}\n{}", self.console())))
+        let end = Instant::now() + BOOT;
+        loop {
+            let Err(error) = self.link.attach(&self.name, &address, LOOK) else {
+                return Ok(());
+            };
+            if self.has_crashed()? || Instant::now() > end {
+                return Err(io::Error::other(format!("{error}\n{}", self.console())));
+            }
+        }
+    }
+
+    /// Whether Xen has stopped the guest for a fault of its own.
+    fn has_crashed(&self) -> io::Result<bool> {
+        let row = self
+            .link
+            .dom0(&format!("xl list {} | tail -n 1", self.name), XL)?;
+        // Name, ID, Mem, VCPUs, State, Time(s); the state is a letter or a dash for each of running, blocked, paused, shut
+        // down, crashed, dying.
+        let state = row.split_whitespace().nth(4).unwrap_or_default();
+        Ok(state.contains('c'))
     }
 
     /// Runs a program in the guest to its end.
@@ -103,7 +135,7 @@ fn config(kind: Kind, name: &str, address: &str, place: u8) -> String {
         Kind::Pvh => "type = \"pvh\"\nnomigrate = 1",
     };
     format!(
-        "name = \"{name}\"\n{kind}\ntsc_mode = \"native\"\nmemory = 192\nvcpus = 1\n\
+        "name = \"{name}\"\n{kind}\ntsc_mode = \"native\"\nmemory = {MEMORY}\nvcpus = 1\n\
          kernel = \"/guest/vmlinux\"\nramdisk = \"/guest/guest.cpio\"\n\
          extra = \"console=hvc0 quiet panic=-1 lab.name={name} lab.address={address}\"\n\
          vif = [\"mac=00:16:3e:57:00:{place:02x},script=vif-lab\"]\non_crash = \"preserve\"\non_reboot = \"destroy\"\n"

@@ -89,7 +89,9 @@ impl Drop for Machine {
 }
 
 fn command(plan: &Plan<'_>, folder: &Path, socket: &Path) -> Command {
-    let mut command = Command::new("qemu-system-x86_64");
+    // However this process ends, the kernel ends QEMU with it.
+    let mut command = Command::new("setpriv");
+    command.args(["--pdeathsig", "KILL", "qemu-system-x86_64"]);
     command
         .args([
             "-accel",

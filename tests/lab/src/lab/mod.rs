@@ -14,6 +14,7 @@ mod machine;
 mod module;
 mod programs;
 mod shell;
+mod source;
 mod store;
 mod tests;
 mod xen;

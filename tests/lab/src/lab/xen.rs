@@ -1,8 +1,9 @@
 //! The hypervisors: Debian's Xen source, built once as upstream has it and once with our extension in it.
 
 use super::cache::{Key, make};
-use super::debian::{run, source};
+use super::debian::run;
 use super::module::install_bare_rust;
+use super::source;
 use super::store::folder;
 use crate::workspace::root;
 use std::fmt;
@@ -10,8 +11,11 @@ use std::io;
 use std::path::PathBuf;
 use std::process::Command;
 
-/// The source package of Debian 12's Xen.
-const SOURCE: (&str, &str) = ("xen", "4.17.5+72-g01140da4e8-1");
+/// Upstream's release in Debian 12, which `hv-ext/xen/patches` has patches for.
+const RELEASE: &str = "4.17";
+
+/// The version of Debian's that was tested, for as long as the mirror has it.
+const TESTED: &str = "4.17.5+72-g01140da4e8-1";
 
 /// Whose Argo the hypervisor has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,14 +55,13 @@ impl fmt::Display for Mode {
 
 /// The hypervisor, built where it was not.
 pub(crate) fn build(whose: Whose, mode: Mode) -> io::Result<PathBuf> {
-    if let Some(built) = std::env::var_os("V4V_LAB_XEN") {
-        return Ok(PathBuf::from(built).join(format!("{whose}-{mode}/xen")));
-    }
-    let tree = source(SOURCE.0, SOURCE.1)?;
-    let product = folder(format!("xen/{whose}-{mode}"))?;
+    let source = source::fetch("xen", RELEASE, TESTED)?;
+    let product = folder(format!("xen-{}/{whose}-{mode}", source.version))?;
     let xen = product.join("xen");
     let hv = root().join("hv-ext");
-    let mut key = Key::new("xen").text(SOURCE.1).file(&hv.join("xen/build-xen"))?;
+    let mut key = Key::new("xen")
+        .text(&source.version)
+        .file(&hv.join("xen/build-xen"))?;
     if whose == Whose::Ours {
         key = key
             .tree(&hv.join("xen"))?
@@ -71,7 +74,7 @@ pub(crate) fn build(whose: Whose, mode: Mode) -> io::Result<PathBuf> {
         let to = std::fs::File::create(&log)?;
         let mut command = Command::new(hv.join("xen/build-xen"));
         command
-            .arg(&tree)
+            .arg(&source.tree)
             .arg(&product)
             .args([mode.to_string(), whose.to_string()]);
         command

@@ -10,7 +10,7 @@ use std::io;
 use std::path::PathBuf;
 
 /// MiB for Xen, dom0 and the guests.
-const MEMORY: u32 = 3072;
+const MEMORY: u32 = 4096;
 
 /// Xen's parameters that let every domain use Argo, wildcard rings too, and show guests' messages on the console.
 const PARAMETERS: &str = "argo=1,mac-permissive=1 guest_loglvl=all loglvl=all";
