@@ -1,7 +1,7 @@
 //! Standard input and output over a connection, both directions at once.
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, IsTerminal, Read, Write};
 use std::net::Shutdown;
 use std::os::fd::AsFd;
 use v4vsock::V4vStream;
@@ -10,7 +10,8 @@ use v4vsock::V4vStream;
 const BUFFER: usize = 128 * 1024;
 
 /// Passes input on to the peer and what the peer sends to the output, until both have ended. The end of the input is passed on
-/// as a half-close; the peer's half-close leaves it time to read, so input goes on until the peer is gone altogether.
+/// as a half-close; the peer's half-close leaves it time to read, so input goes on until the peer is gone altogether. Only a
+/// person at a terminal is not waited for once the peer has said its last.
 ///
 /// # Errors
 /// The connection's, and those of standard input and output. `BrokenPipe` where input is left that the peer does not take.
@@ -19,7 +20,7 @@ pub(crate) fn relay(stream: &V4vStream) -> io::Result<()> {
     let mut outward = Outward::new();
     let mut inward = Some(vec![0; BUFFER]);
     loop {
-        if inward.is_none() && outward.done {
+        if inward.is_none() && (outward.done || outward.is_idle_terminal()) {
             return Ok(());
         }
         let ready = wait(stream, &outward, inward.is_some())?;
@@ -108,6 +109,11 @@ impl Outward {
     /// Read bytes wait to be sent.
     fn pending(&self) -> bool {
         self.sent < self.read
+    }
+
+    /// All that was read is sent, and what may come is typed by somebody.
+    fn is_idle_terminal(&self) -> bool {
+        !self.pending() && io::stdin().is_terminal()
     }
 
     /// More input can be taken.

@@ -1,5 +1,6 @@
 //! `cargo xtask test`: everything that checks the project.
 
+use crate::lab;
 use crate::setup::ensure_tools;
 use crate::steps::Steps;
 use crate::workspace::{cargo, root, target};
@@ -13,6 +14,9 @@ pub(crate) struct Options {
     /// Only the steps whose name contains this
     #[arg(long, value_name = "TEXT")]
     only: Option<String>,
+    /// Also the lab: real Xen with our hypervisor extension and kernel module, in an emulator (about ten minutes)
+    #[arg(long)]
+    lab: bool,
 }
 
 /// Runs the steps; whether all passed.
@@ -36,6 +40,9 @@ pub(crate) fn run(options: &Options) -> io::Result<bool> {
             &mut cargo(&["xtask", "demo", "--json", "--seconds", "5"]),
         );
         steps.check("demo leaves its plots", plots_are_there);
+    }
+    if options.lab {
+        lab::check(&mut steps, wanted);
     }
     Ok(steps.close())
 }

@@ -45,6 +45,7 @@ struct Clauses {
     reach: Reach,
 }
 
+/// What a guest's user space can reach.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Reach {
     /// Clauses without rings: a PV guest's user space does not know its machine frames

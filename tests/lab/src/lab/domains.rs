@@ -43,23 +43,28 @@ impl Guest {
     /// Starts the guest with this place on the bridge (1 to 200) and waits for its agent. Under QEMU's emulator a kernel now and
     /// then dies while it boots, before anything of ours runs in it: such a guest gets a second chance, and a line that says so.
     pub(crate) fn start(link: &Link, kind: Kind, place: u8) -> io::Result<Self> {
-        let first = Self::create(link, kind, place)?;
+        Self::start_with(link, kind, place, 1)
+    }
+
+    /// As [`start`](Self::start), with more than one virtual CPU.
+    pub(crate) fn start_with(link: &Link, kind: Kind, place: u8, vcpus: u8) -> io::Result<Self> {
+        let first = Self::create(link, kind, place, vcpus)?;
         match first.await_agent() {
             Ok(()) => Ok(first),
             Err(error) => {
                 println!("{kind:?} {} did not boot, once more: {error}", first.name);
                 first.destroy()?;
-                let second = Self::create(link, kind, place)?;
+                let second = Self::create(link, kind, place, vcpus)?;
                 second.await_agent()?;
                 Ok(second)
             }
         }
     }
 
-    fn create(link: &Link, kind: Kind, place: u8) -> io::Result<Self> {
+    fn create(link: &Link, kind: Kind, place: u8, vcpus: u8) -> io::Result<Self> {
         let name = format!("guest{place}");
         let address = format!("10.87.1.{place}");
-        let config = config(kind, &name, &address, place);
+        let config = config(kind, &name, &address, place, vcpus);
         link.dom0(
             &format!("cat > /tmp/{name}.cfg <<'END'\n{config}END\nxl create -q /tmp/{name}.cfg"),
             XL,
@@ -129,13 +134,13 @@ impl Guest {
     }
 }
 
-fn config(kind: Kind, name: &str, address: &str, place: u8) -> String {
+fn config(kind: Kind, name: &str, address: &str, place: u8, vcpus: u8) -> String {
     let kind = match kind {
         Kind::Pv => "type = \"pv\"",
         Kind::Pvh => "type = \"pvh\"\nnomigrate = 1",
     };
     format!(
-        "name = \"{name}\"\n{kind}\ntsc_mode = \"native\"\nmemory = {MEMORY}\nvcpus = 1\n\
+        "name = \"{name}\"\n{kind}\ntsc_mode = \"native\"\nmemory = {MEMORY}\nvcpus = {vcpus}\n\
          kernel = \"/guest/vmlinux\"\nramdisk = \"/guest/guest.cpio\"\n\
          extra = \"console=hvc0 quiet panic=-1 lab.name={name} lab.address={address}\"\n\
          vif = [\"mac=00:16:3e:57:00:{place:02x},script=vif-lab\"]\non_crash = \"preserve\"\non_reboot = \"destroy\"\n"

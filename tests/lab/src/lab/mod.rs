@@ -19,6 +19,7 @@ mod store;
 mod tests;
 mod xen;
 
+use crate::steps::Steps;
 use clap::{Args, Subcommand};
 use std::io;
 
@@ -38,6 +39,11 @@ enum Command {
     Bench(bench::Options),
     /// Boot two guests and give a prompt in one
     Shell(shell::Options),
+}
+
+/// The lab's part of `cargo xtask test --lab`: the tests whose step's name is wanted.
+pub(crate) fn check(steps: &mut Steps, wanted: impl Fn(&str) -> bool) {
+    tests::suite(steps, wanted);
 }
 
 /// Runs one command of the lab; whether all went well.

@@ -1,47 +1,83 @@
-//! A guest with raw hypercall access does its worst while two others exchange data.
+//! Guests with raw hypercall access do their worst while two others exchange data.
 
 use super::bed::Bed;
 use super::faults::{free_heap, heap_is_back};
 use super::module::{pair, quiet, transfer};
 use crate::lab::domains::{Guest, Kind};
+use crate::lab::link::{Link, Program};
 use std::io;
-use std::time::Duration;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
-/// Seconds of the storm.
-const STORM: &str = "30";
+/// How long the storm rages.
+const STORM: Duration = Duration::from_secs(40);
+
+/// How long into a storm its guest is destroyed.
+const CUT: Duration = Duration::from_secs(3);
 
 /// The storm's dice.
 const SEED: &str = "20260101";
 
-/// Transfers beside it.
-const TRANSFERS: usize = 3;
+/// The hostile guests' virtual CPUs.
+const CPUS: u8 = 2;
 
 const LIMIT: Duration = Duration::from_secs(120);
 
 /// Xen's words for what must not happen. The asterisks of its self-test's warning are not among them.
 const BAD: [&str; 5] = ["Assertion", "BUG at", "FATAL", "Panic on", "WARN at"];
 
-/// Xen with its assertions on lives, the others' data arrives whole, the hostile guest's memory comes back.
+/// Xen with its assertions on lives, the others' data arrives whole, the hostile guests' memory comes back.
 pub(super) fn storm(bed: &mut Bed<'_>) -> io::Result<()> {
     let [a, b] = pair(bed, [Kind::Pv, Kind::Pv])?;
     let link = bed.running()?;
     let free = free_heap(&link)?;
-    let hostile = Guest::start(&link, Kind::Pvh, bed.place())?;
-    let domain = hostile.domain.to_string();
-    let storm = link.start(
-        &hostile.name,
-        &["argo-probe", "storm", &domain, STORM, SEED],
-        LIMIT,
-    )?;
-    for _ in 0..TRANSFERS {
+    // A PVH guest knows its own frames; a PV guest may name those of the whole machine.
+    let hostile = [(Kind::Pvh, "rings"), (Kind::Pv, "arguments")]
+        .map(|(kind, reach)| Guest::start_with(&link, kind, bed.place(), CPUS).map(|guest| (guest, reach)));
+    let [pvh, pv] = hostile;
+    let hostile = [pvh?, pv?];
+    let storms = begin(&link, &hostile, [&a, &b])?;
+    let end = Instant::now() + STORM;
+    let mut transfers = 0;
+    while Instant::now() < end {
         transfer(bed, &a, &b)?;
+        transfers += 1;
     }
-    println!("{}", storm.wait()?.success("argo-probe storm")?.trim_end());
-    hostile.destroy()?;
+    println!("{transfers} transfers arrived as they were sent");
+    for (storm, (guest, _)) in storms.into_iter().zip(&hostile) {
+        let said = storm.wait()?.success("argo-probe storm")?;
+        println!("{}: {}", guest.name, said.lines().last().unwrap_or_default());
+    }
+    // Once more, and an end in the middle of it.
+    let _storms = begin(&link, &hostile, [&a, &b])?;
+    sleep(CUT);
+    for (guest, _) in hostile {
+        guest.destroy()?;
+    }
     heap_is_back(&link, free)?;
+    transfer(bed, &a, &b)?;
     quiet(&a)?;
     quiet(&b)?;
-    let console = bed.console()?;
+    complaints(&bed.console()?)
+}
+
+/// Starts a storm in each hostile guest, and waits until they rage.
+fn begin(link: &Link, hostile: &[(Guest, &str); 2], victims: [&Guest; 2]) -> io::Result<Vec<Program>> {
+    let [a, b] = victims.map(|guest| guest.domain.to_string());
+    let seconds = STORM.as_secs().to_string();
+    let mut storms = Vec::new();
+    for (guest, reach) in hostile {
+        let domain = guest.domain.to_string();
+        let argv = ["argo-probe", "storm", &domain, reach, &seconds, SEED, &a, &b];
+        let storm = link.start(&guest.name, &argv, LIMIT)?;
+        storm.await_text("storming", LIMIT)?;
+        storms.push(storm);
+    }
+    Ok(storms)
+}
+
+/// An error with the lines in which Xen says that something is wrong with itself.
+fn complaints(console: &str) -> io::Result<()> {
     let bad: Vec<&str> = console
         .lines()
         .filter(|line| BAD.iter().any(|word| line.contains(word)))

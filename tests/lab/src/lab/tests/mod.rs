@@ -15,6 +15,11 @@ use crate::steps::Steps;
 use bed::Bed;
 use clap::Args;
 use std::io;
+use std::time::{Duration, Instant};
+
+/// By when the lab's part of `cargo xtask test --lab` is over, what it fetches and builds included. On two cores it takes
+/// about half of this.
+const SUITE: Duration = Duration::from_secs(20 * 60);
 
 #[derive(Args)]
 pub(crate) struct Options {
@@ -26,6 +31,8 @@ pub(crate) struct Options {
 struct Test {
     name: &'static str,
     on: &'static [Whose],
+    /// Part of `cargo xtask test --lab`. A test that is known to fail is not; it can be run by its name.
+    in_suite: bool,
     run: fn(&mut Bed) -> io::Result<()>,
 }
 
@@ -35,30 +42,32 @@ const OURS: &[Whose] = &[Whose::Ours];
 /// All tests, in the order in which they run on one machine.
 #[rustfmt::skip]
 const TESTS: &[Test] = &[
-    Test { name: "boots", on: BOTH, run: boots::dom0_answers },
-    Test { name: "two_pv_guests_boot", on: BOTH, run: boots::two_pv_guests },
-    Test { name: "pvh_guest_boots", on: BOTH, run: boots::pvh_guest },
-    Test { name: "argo_arguments_pv", on: BOTH, run: probe::arguments_in_dom0 },
-    Test { name: "argo_abi_pvh", on: BOTH, run: probe::everything_in_a_pvh_guest },
-    Test { name: "module_loads", on: BOTH, run: module::loads_and_unloads },
-    Test { name: "stream_between_guests", on: BOTH, run: module::stream_between_guests },
-    Test { name: "netpipe_smoke", on: BOTH, run: module::netpipe_smoke },
-    Test { name: "conformance_pv_pv", on: OURS, run: conformance::pv_pv },
-    Test { name: "conformance_pvh_pv", on: OURS, run: conformance::pvh_pv },
-    Test { name: "receiver_never_reads", on: BOTH, run: faults::receiver_never_reads },
-    Test { name: "receiver_destroyed", on: BOTH, run: faults::receiver_destroyed },
-    Test { name: "unload_with_open_sockets", on: BOTH, run: faults::unload_with_open_sockets },
-    Test { name: "hostile_guest", on: OURS, run: hostile::storm },
-    Test { name: "argo_off", on: OURS, run: refusals::argo_off },
-    Test { name: "wildcards_off", on: OURS, run: refusals::wildcards_off },
+    Test { name: "boots", on: BOTH, in_suite: true, run: boots::dom0_answers },
+    Test { name: "two_pv_guests_boot", on: BOTH, in_suite: true, run: boots::two_pv_guests },
+    Test { name: "pvh_guest_boots", on: BOTH, in_suite: true, run: boots::pvh_guest },
+    Test { name: "argo_arguments_pv", on: BOTH, in_suite: true, run: probe::arguments_in_dom0 },
+    Test { name: "argo_abi_pvh", on: BOTH, in_suite: true, run: probe::everything_in_a_pvh_guest },
+    Test { name: "module_loads", on: BOTH, in_suite: true, run: module::loads_and_unloads },
+    Test { name: "stream_between_guests", on: BOTH, in_suite: true, run: module::stream_between_guests },
+    Test { name: "netpipe_smoke", on: BOTH, in_suite: false, run: module::netpipe_smoke },
+    Test { name: "conformance_pv_pv", on: OURS, in_suite: false, run: conformance::pv_pv },
+    Test { name: "conformance_pvh_pv", on: OURS, in_suite: false, run: conformance::pvh_pv },
+    Test { name: "receiver_never_reads", on: BOTH, in_suite: true, run: faults::receiver_never_reads },
+    Test { name: "receiver_destroyed", on: BOTH, in_suite: true, run: faults::receiver_destroyed },
+    Test { name: "unload_with_open_sockets", on: BOTH, in_suite: true, run: faults::unload_with_open_sockets },
+    Test { name: "hostile_guest", on: OURS, in_suite: true, run: hostile::storm },
+    Test { name: "argo_off", on: OURS, in_suite: true, run: refusals::argo_off },
+    Test { name: "wildcards_off", on: OURS, in_suite: true, run: refusals::wildcards_off },
 ];
 
 /// Runs the wanted tests, on one machine for each hypervisor. Whether all passed.
 pub(crate) fn run(options: &Options) -> io::Result<bool> {
-    if !BOTH
-        .iter()
-        .any(|&whose| TESTS.iter().any(|test| is_wanted(options, whose, test)))
-    {
+    let mut steps = Steps::default();
+    let wanted = |name: &str, _: &Test| {
+        options.names.is_empty() || options.names.iter().any(|part| name.contains(part.as_str()))
+    };
+    let plan = plan(wanted);
+    if plan.is_empty() {
         let all: Vec<&str> = TESTS.iter().map(|test| test.name).collect();
         return Err(io::Error::other(format!(
             "no test has such a name; there are {}",
@@ -66,26 +75,64 @@ pub(crate) fn run(options: &Options) -> io::Result<bool> {
         )));
     }
     let built = build::all()?;
-    let mut steps = Steps::default();
-    for &whose in BOTH {
-        let wanted: Vec<&Test> = TESTS
-            .iter()
-            .filter(|test| is_wanted(options, whose, test))
-            .collect();
-        if wanted.is_empty() {
-            continue;
-        }
+    for (whose, tests) in plan {
         let hypervisor = xen::build(whose, Mode::Debug)?;
-        let mut bed = Bed::new(&built, whose, hypervisor);
-        for test in wanted {
-            steps.check(&format!("{whose}/{}", test.name), || bed.play(test.run));
-        }
+        play(&mut steps, &mut Bed::new(&built, whose, hypervisor), &tests, None);
     }
     Ok(steps.close())
 }
 
-fn is_wanted(options: &Options, whose: Whose, test: &Test) -> bool {
-    let full = format!("{whose}/{}", test.name);
-    let named = options.names.is_empty() || options.names.iter().any(|part| full.contains(part.as_str()));
-    named && test.on.contains(&whose)
+/// The lab's part of `cargo xtask test --lab`: a step for what the machines boot, and one for each test whose name is wanted.
+pub(crate) fn suite(steps: &mut Steps, wanted: impl Fn(&str) -> bool) {
+    let end = Instant::now() + SUITE;
+    let plan = plan(|name, test| test.in_suite && wanted(&format!("{STEP}{name}")));
+    if plan.is_empty() {
+        return;
+    }
+    let mut ready = None;
+    steps.check("lab: what the machines boot", || {
+        let built = build::all()?;
+        let hypervisors = plan.iter().map(|&(whose, _)| xen::build(whose, Mode::Debug));
+        ready = Some((built, hypervisors.collect::<io::Result<Vec<_>>>()?));
+        Ok(())
+    });
+    // Without machines there is nothing to test; the step above has failed.
+    let Some((built, hypervisors)) = ready else {
+        return;
+    };
+    for ((whose, tests), hypervisor) in plan.into_iter().zip(hypervisors) {
+        play(steps, &mut Bed::new(&built, whose, hypervisor), &tests, Some(end));
+    }
+}
+
+/// How the lab's tests are called among the steps of `cargo xtask test --lab`.
+const STEP: &str = "lab: ";
+
+/// The wanted tests by hypervisor.
+fn plan(wanted: impl Fn(&str, &Test) -> bool) -> Vec<(Whose, Vec<&'static Test>)> {
+    let of = |whose: Whose| {
+        let on = TESTS.iter().filter(move |test| test.on.contains(&whose));
+        let tests: Vec<&Test> = on
+            .filter(|test| wanted(&format!("{whose}/{}", test.name), test))
+            .collect();
+        (whose, tests)
+    };
+    let all = BOTH.iter().map(|&whose| of(whose));
+    all.filter(|(_, tests)| !tests.is_empty()).collect()
+}
+
+/// Plays tests on one machine. Those that would begin after `end` have failed.
+fn play(steps: &mut Steps, bed: &mut Bed<'_>, tests: &[&Test], end: Option<Instant>) {
+    for test in tests {
+        let name = format!("{STEP}{}/{}", bed.whose(), test.name);
+        steps.check(&name, || {
+            if end.is_some_and(|end| Instant::now() > end) {
+                return Err(io::Error::other(format!(
+                    "not run: the lab's {} minutes are over",
+                    SUITE.as_secs() / 60
+                )));
+            }
+            bed.play(test.run)
+        });
+    }
 }

@@ -78,7 +78,7 @@ pub(super) fn stream_between_guests(bed: &mut Bed<'_>) -> io::Result<()> {
 /// Random bytes through one connection arrive as they were sent.
 pub(super) fn transfer(bed: &Bed<'_>, from: &Guest, to: &Guest) -> io::Result<()> {
     let link = bed.running()?;
-    let receive = "v4v nc --listen 5001 | sha256sum";
+    let receive = "v4v nc --listen 5001 </dev/null | sha256sum";
     let receiver = link.start(&to.name, &["sh", "-c", receive], LIMIT)?;
     let send = format!(
         "head -c {TRANSFER} /dev/urandom > /tmp/sent; sha256sum < /tmp/sent; v4v nc {}:5001 < /tmp/sent",
