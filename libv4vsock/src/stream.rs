@@ -98,7 +98,8 @@ macro_rules! connected_socket {
                 self.0.shutdown(how)
             }
 
-            /// Makes the drop of the last clone a reset: what the peer has not read is lost to it (`SO_LINGER` with time 0).
+            /// Makes the drop of the last clone a reset (`SO_LINGER` with time 0): the peer reads what was sent, then
+            /// `ConnectionReset` instead of the end.
             ///
             /// # Errors
             /// The system's.

@@ -2,12 +2,12 @@
 
 mod nc;
 mod netpipe;
+mod output;
 mod relay;
 mod resolve;
 mod stat;
 
 use clap::{Parser, Subcommand};
-use std::io;
 use std::process::ExitCode;
 
 /// Sockets between the domains of one host.
@@ -51,8 +51,6 @@ fn main() -> ExitCode {
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
-        // Whoever reads our output has seen enough.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("v4v: {error}");
             ExitCode::FAILURE

@@ -1,5 +1,6 @@
 //! `v4v netpipe`: the sweep between two domains.
 
+use crate::output::output;
 use clap::Args;
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -67,7 +68,7 @@ fn sweep(server: &str, options: &Options) -> io::Result<()> {
         budget: Duration::from_secs(options.seconds),
         ..Plan::full()
     };
-    let mut out = io::stdout();
+    let mut out = output();
     let mut written = Ok(());
     let samples = client(stream, Path::V4v.name(), &plan, |sample| {
         if options.json && written.is_ok() {

@@ -1,5 +1,6 @@
 //! Standard input and output over a connection, both directions at once.
 
+use crate::output::output;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::io::{self, ErrorKind, IsTerminal, Read, Write};
 use std::net::Shutdown;
@@ -72,7 +73,7 @@ fn receive(mut stream: &V4vStream, buffer: &mut [u8]) -> io::Result<bool> {
     match stream.read(buffer) {
         Ok(0) => Ok(false),
         Ok(n) => {
-            let mut out = io::stdout().lock();
+            let mut out = output();
             out.write_all(&buffer[..n])?;
             out.flush()?;
             Ok(true)
@@ -139,6 +140,7 @@ impl Outward {
                 Ok(n) => self.sent += n,
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == ErrorKind::BrokenPipe => return Err(unsent()),
                 Err(error) => return Err(error),
             }
         }
@@ -153,10 +155,18 @@ impl Outward {
     fn give_up(&mut self, stream: &V4vStream) -> io::Result<()> {
         self.write(stream)?;
         if self.pending() {
-            return Err(ErrorKind::BrokenPipe.into());
+            return Err(unsent());
         }
         Ok(())
     }
+}
+
+/// The peer takes no more, and there is more.
+fn unsent() -> io::Error {
+    io::Error::new(
+        ErrorKind::BrokenPipe,
+        "the peer has closed the connection and did not take all of the input",
+    )
 }
 
 fn is_soon(error: &io::Error) -> bool {

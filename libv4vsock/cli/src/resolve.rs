@@ -1,7 +1,8 @@
 //! `v4v resolve`: names of domains.
 
+use crate::output::output;
 use clap::Args;
-use std::io;
+use std::io::{self, Write};
 use v4vsock::{ToV4vAddr, V4vAddr};
 
 #[derive(Args)]
@@ -17,12 +18,17 @@ pub(crate) fn run(options: &Options) -> io::Result<()> {
     let address: V4vAddr = (options.domain.as_str(), 0).to_v4v_addr()?;
     let name = address.domain_name()?;
     if options.json {
-        println!(
+        writeln!(
+            output(),
             "{}",
             serde_json::json!({ "domain": address.domain(), "name": name })
-        );
+        )
     } else {
-        println!("{} {}", address.domain(), name.as_deref().unwrap_or("-"));
+        writeln!(
+            output(),
+            "{} {}",
+            address.domain(),
+            name.as_deref().unwrap_or("-")
+        )
     }
-    Ok(())
 }

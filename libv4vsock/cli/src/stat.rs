@@ -1,5 +1,6 @@
 //! `v4v stat`: what goes on between the domains of this host.
 
+use crate::output::output;
 use clap::Args;
 use serde::Serialize;
 use std::fs;
@@ -44,7 +45,7 @@ struct Ring {
 }
 
 pub(crate) fn run(options: &Options) -> io::Result<()> {
-    let mut out = io::stdout().lock();
+    let mut out = output();
     if let Backend::Kernel { .. } = backend()? {
         return out.write_all(&fs::read(PROC_FILE)?);
     }

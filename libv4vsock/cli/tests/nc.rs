@@ -1,5 +1,7 @@
 //! `v4v nc` as in the README, with every order of ends.
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -52,6 +54,11 @@ impl Nc {
     fn send(&mut self, bytes: &[u8]) {
         let mut input = self.child.stdin.take().expect("piped");
         input.write_all(bytes).expect("taken");
+    }
+
+    fn signal(&self, signal: Signal) {
+        let pid = i32::try_from(self.child.id()).expect("a pid");
+        kill(Pid::from_raw(pid), signal).expect("ours");
     }
 
     /// Whether it ended well, and its output. One that does not end fails the test.
@@ -126,6 +133,25 @@ fn both_directions_carry_more_than_a_ring_at_once() {
     });
     client.assert_took(&back);
     listener.assert_took(&there);
+}
+
+#[test]
+fn input_that_a_peer_did_not_take_is_an_error() {
+    let daemon = daemon();
+    let socket = daemon.socket();
+    let listener = Nc::start(socket, "gpu", &["--listen", "5004"], Stdio::null());
+    await_listener(socket, "5004");
+    let mut client = Nc::start(socket, "app", &["gpu:5004"], Stdio::piped());
+    // The listener reads no more, so that the ring fills, and then goes.
+    std::thread::sleep(Duration::from_millis(100));
+    listener.signal(Signal::SIGSTOP);
+    let mut input = client.child.stdin.take().expect("piped");
+    let writer = std::thread::spawn(move || input.write_all(&vec![0; LONG]));
+    std::thread::sleep(Duration::from_millis(300));
+    listener.signal(Signal::SIGKILL);
+    listener.finish();
+    assert!(writer.join().expect("no panic").is_err(), "nobody took all of it");
+    assert!(!client.finish().0, "bytes were lost");
 }
 
 #[test]

@@ -108,9 +108,11 @@ impl DatagramSocket {
             }
             let word = rx.before_sleep(&self.socket, event::SLEEPS);
             drop(rx);
-            if let Some(value) = word {
-                let deadline = *deadline.get_or_insert_with(|| Deadline::after(self.options.read_timeout()));
-                sleep(self.ring().mem.word(Word::Event), value, deadline)?;
+            let deadline = *deadline.get_or_insert_with(|| Deadline::after(self.options.read_timeout()));
+            match word {
+                Some(value) => sleep(self.ring().mem.word(Word::Event), value, deadline)?,
+                // Messages of strangers keep the ring from being empty, and may do so for ever.
+                None => deadline.left().map(drop)?,
             }
         }
     }

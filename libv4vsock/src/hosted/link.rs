@@ -31,6 +31,8 @@ pub(crate) struct Link {
     conn: Conn<Hosted>,
     tx: Mutex<TxHalf<Hosted>>,
     rx: Mutex<RxHalf<Hosted>>,
+    /// Closing is a reset.
+    abortive: AtomicBool,
     /// Somebody looks at the descriptor, so it has to tell the truth after each call.
     polled: AtomicBool,
     /// What the own ring's `RxCpu` says: the word's line is the sender's most of the time, so it is not read here.
@@ -47,6 +49,7 @@ impl Link {
             conn,
             tx: Mutex::new(tx),
             rx: Mutex::new(rx),
+            abortive: AtomicBool::new(false),
             polled: AtomicBool::new(false),
             rx_cpu: AtomicU32::new(0),
             rx_turns: Turns::default(),
@@ -231,14 +234,18 @@ impl Link {
         Ok(())
     }
 
-    /// Closes at once and without farewell.
+    /// From now on closing is a reset.
     pub(crate) fn abort(&self) {
-        self.conn.abort();
+        self.abortive.store(true, Ordering::Relaxed);
     }
 }
 
 impl Drop for Link {
     fn drop(&mut self) {
+        if *self.abortive.get_mut() {
+            self.conn.abort();
+            return;
+        }
         let tx = self
             .tx
             .get_mut()

@@ -3,7 +3,7 @@
 use crate::backend::Connection;
 use crate::pattern::Pattern;
 use crate::wait::{PROMPT, QUIET, Ready, ready_within, until, would_block};
-use std::io;
+use std::io::{self, IoSlice, IoSliceMut};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -28,6 +28,31 @@ pub(crate) fn write_pattern(to: &dyn Connection, pattern: &mut Pattern, bytes: u
         let n = left.min(step);
         write_all(to, &pattern.take(n));
         left -= n;
+    }
+}
+
+/// Bytes of [`write_slices`].
+pub(crate) const SLICES: usize = 1111;
+
+/// Writes [`SLICES`] bytes of a new pattern by one call, from slices of which one is empty.
+#[track_caller]
+pub(crate) fn write_slices(to: &dyn Connection) {
+    let bytes = Pattern::new(1).take(SLICES);
+    let (a, rest) = bytes.split_at(1);
+    let (b, c) = rest.split_at(110);
+    let slices = [a, &[], b, c].map(IoSlice::new);
+    assert_eq!(to.write_vectored(&slices).expect("writev"), SLICES);
+}
+
+/// Reads what [`write_slices`] wrote by one call, into other slices.
+#[track_caller]
+pub(crate) fn read_slices(from: &dyn Connection) {
+    let (mut a, mut b, mut c) = ([0; 500], [0; 3], [0; 2000]);
+    let mut slices = [&mut a[..], &mut [], &mut b, &mut c].map(IoSliceMut::new);
+    assert_eq!(from.read_vectored(&mut slices).expect("readv"), SLICES);
+    let mut pattern = Pattern::new(1);
+    for part in [&a[..], &b, &c[..SLICES - a.len() - b.len()]] {
+        pattern.check(part);
     }
 }
 

@@ -1,6 +1,6 @@
 //! Hypercalls of a client, and the hand-over of a ring to its partner.
 
-use v4v_hv::abi::{OP_REGISTER, OP_RING_SETUP, Register, RingSetup, setup_flags};
+use v4v_hv::abi::{OP_REGISTER, OP_RING_SETUP, RingSetup, setup_flags};
 use v4v_hv::{DomId, Errno, RingId};
 
 use super::machine::Hv;
@@ -32,7 +32,7 @@ pub fn hypercall(
         ))
     } else {
         let gift = if request.op == OP_REGISTER {
-            registered(hv, domain, blob)?
+            registered(hv)?
         } else {
             Gift::Nothing
         };
@@ -47,19 +47,14 @@ pub fn hypercall(
 }
 
 /// What the registrar gets: memory, face, button.
-fn registered(hv: &Hv, owner: DomId, blob: &[u8]) -> Result<Gift, Refusal> {
+fn registered(hv: &Hv) -> Result<Gift, Refusal> {
     let lost = || {
         Refusal::new(
             libc::EIO,
             "v4vd lost a ring that it had just made: this is a fault of v4vd",
         )
     };
-    let head = blob.first_chunk::<{ Register::SIZE }>().ok_or_else(lost)?;
-    let Register { port, partner, .. } = Register::decode(head);
-    let ring = hv
-        .host()
-        .enter_fresh(RingId { owner, port, partner })
-        .ok_or_else(lost)?;
+    let ring = hv.host().enter_fresh().ok_or_else(lost)?;
     let face = ring.take_face().ok_or_else(lost)?;
     Ok(Gift::Own(ring, face))
 }

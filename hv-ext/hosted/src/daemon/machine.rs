@@ -49,8 +49,8 @@ struct Call {
     memory: Memory,
     /// Why a hook refused it, for people.
     reason: Option<String>,
-    /// The ring that it made and that nobody knows of yet.
-    fresh: Option<Ring>,
+    /// The ring that it made and that nobody knows of yet, by the name that the hypervisor read.
+    fresh: Option<(RingId, Ring)>,
 }
 
 /// Nobody's call.
@@ -107,10 +107,10 @@ impl Machine {
         self.call.borrow_mut().reason.take()
     }
 
-    /// Ends a registration that succeeded: the ring that it made goes by this name.
-    pub fn enter_fresh(&self, id: RingId) -> Option<Ring> {
+    /// Ends a registration that succeeded: the ring that it made is in the table.
+    pub fn enter_fresh(&self) -> Option<Ring> {
         let mut call = self.call.borrow_mut();
-        let (ring, caller) = (call.fresh.take()?, call.caller);
+        let ((id, ring), caller) = (call.fresh.take()?, call.caller);
         self.rings
             .borrow_mut()
             .insert(id, ring.data_len(), ring.clone(), caller);
@@ -280,9 +280,9 @@ impl Host for Machine {
         Ok(())
     }
 
-    fn map_ring(&self, _ring: RingId, _gfns: u64, _pages: u32, len: u32) -> Result<Ring, Errno> {
+    fn map_ring(&self, id: RingId, _gfns: u64, _pages: u32, len: u32) -> Result<Ring, Errno> {
         let ring = Ring::create(len).map_err(|e| self.no_ring(&e))?;
-        self.call.borrow_mut().fresh = Some(ring.clone());
+        self.call.borrow_mut().fresh = Some((id, ring.clone()));
         Ok(ring)
     }
 

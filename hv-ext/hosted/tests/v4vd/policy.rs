@@ -3,6 +3,9 @@
 use crate::daemon::scratch;
 use crate::{Client, Daemon};
 use nix::unistd::geteuid;
+use v4v_hosted::wire::BLOB_BASE;
+use v4v_hv::abi::OP_REGISTER;
+use v4v_ring::layout::pages;
 use v4v_ring::{Addr, DomId};
 
 const LEN: u32 = 4032;
@@ -47,6 +50,23 @@ fn a_name_of_another_user_is_refused() {
     Client::connect(&daemon)
         .hello("gpu")
         .assert_refused(libc::EACCES, &format!("belongs to uid {uid}"));
+}
+
+#[test]
+fn a_ring_is_charged_by_the_name_that_it_is_registered_under() {
+    let daemon = Daemon::with_policy("[domain.small]\nrings = 2");
+    let small = Client::join(&daemon, "small");
+    // What lies at the start of the blob names another ring than the one that the handle points to.
+    let ring = |port: u32| [&Addr::new(DomId::ANY, port).encode()[..], &LEN.to_le_bytes()].concat();
+    let register = |port| {
+        let blob = [ring(5000), ring(port)].concat();
+        let handle = BLOB_BASE + ring(0).len() as u64;
+        small.call(OP_REGISTER, [handle, 0, pages(LEN).into(), 0], &blob)
+    };
+    assert_eq!([register(6000), register(6001)].map(|reply| reply.result), [0, 0]);
+    register(6002).assert_refused(libc::ENOSPC, "has 2 rings");
+    assert_eq!(small.unregister(6000, DomId::ANY).result, 0);
+    assert_eq!(register(6002).result, 0, "one was given back");
 }
 
 #[test]

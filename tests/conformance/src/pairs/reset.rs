@@ -41,6 +41,13 @@ pub(super) const PAIRS: &[Pair] = &[
         reset_client,
     ),
     Pair::new(
+        "reset_by_last_clone",
+        "a linger time of 0 counts when the last clone is closed, and not before",
+        On::Tcp,
+        last_clone_server,
+        last_clone_client,
+    ),
+    Pair::new(
         "reset_wakes_reader",
         "a reader that waits is woken by a reset",
         On::Both,
@@ -124,6 +131,26 @@ fn abort_server(side: &mut Side) {
     conn.abort().expect("SO_LINGER");
     side.control.signal("closed");
     side.control.expect("done");
+}
+
+fn last_clone_server(side: &mut Side) {
+    let conn = side.accept_stream();
+    let clone = conn.try_clone().expect("dup");
+    conn.abort().expect("SO_LINGER");
+    write_all(&*clone, b"still there");
+    side.control.expect("read");
+    drop(clone);
+    side.control.signal("closed");
+    side.control.expect("done");
+}
+
+fn last_clone_client(side: &mut Side) {
+    let conn = side.connect_stream();
+    expect_bytes(&*conn, b"still there");
+    side.control.signal("read");
+    side.control.expect("closed");
+    promptly(|| expect_reset_once(&*conn));
+    side.control.signal("done");
 }
 
 /// Closes with unread bytes when the client waits already.

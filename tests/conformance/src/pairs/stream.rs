@@ -5,10 +5,10 @@ use crate::pair::{On, Pair};
 use crate::pattern::Pattern;
 use crate::side::Side;
 use crate::transfer::{
-    await_available, expect_bytes, expect_eof, fill, read_exact, read_pattern, write_all, write_pattern,
+    SLICES, await_available, expect_bytes, expect_eof, fill, read_exact, read_pattern, read_slices,
+    write_all, write_pattern, write_slices,
 };
 use crate::wait::promptly;
-use std::io::{IoSlice, IoSliceMut};
 use std::thread::scope;
 
 pub(super) const PAIRS: &[Pair] = &[
@@ -144,11 +144,7 @@ fn question_client(side: &mut Side) {
 
 fn vectored_server(side: &mut Side) {
     let conn = side.accept_stream();
-    let bytes = Pattern::new(1).take(1111);
-    let (a, rest) = bytes.split_at(1);
-    let (b, c) = rest.split_at(110);
-    let slices = [a, &[], b, c].map(IoSlice::new);
-    assert_eq!(conn.write_vectored(&slices).expect("writev"), bytes.len());
+    write_slices(&*conn);
     side.control.signal("written");
     expect_eof(&*conn);
 }
@@ -156,14 +152,8 @@ fn vectored_server(side: &mut Side) {
 fn vectored_client(side: &mut Side) {
     let conn = side.connect_stream();
     side.control.expect("written");
-    await_available(&*conn, 1111);
-    let (mut a, mut b, mut c) = ([0; 500], [0; 3], [0; 2000]);
-    let mut slices = [&mut a[..], &mut [], &mut b, &mut c].map(IoSliceMut::new);
-    assert_eq!(conn.read_vectored(&mut slices).expect("readv"), 1111);
-    let mut pattern = Pattern::new(1);
-    [&a[..], &b, &c[..608]]
-        .iter()
-        .for_each(|part| pattern.check(part));
+    await_available(&*conn, SLICES);
+    read_slices(&*conn);
 }
 
 fn zero_server(side: &mut Side) {
