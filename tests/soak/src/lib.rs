@@ -3,9 +3,11 @@
 //! | module | what |
 //! |---|---|
 //! | [`daemon`] | a `v4vd` of our own, and what it holds |
+//! | `knock` | a domain that floods a port with requests |
 //! | [`pattern`] | messages that check themselves |
 //! | [`roles`] | what the child processes do |
 
 pub mod daemon;
+mod knock;
 pub mod pattern;
 pub mod roles;

@@ -1,5 +1,6 @@
 //! What the child processes do. A child is this very program, started again with a role in its environment.
 
+use crate::knock::knock;
 use crate::pattern::{HEAD, LONGEST, check, fill};
 use std::env;
 use std::io::{self, Read, Write};
@@ -16,7 +17,7 @@ pub const PORT: u32 = 7000;
 const RING: usize = 16 * 1024;
 
 /// Starts a child in `domain` with a role: `serve`, `talk SERVER CONNECTIONS MESSAGES FIRST`,
-/// `hold SERVER CONNECTIONS`, `post RECEIVER ID`.
+/// `hold SERVER CONNECTIONS`, `post RECEIVER ID`, `knock RECEIVER_ID`.
 ///
 /// # Errors
 /// The system's.
@@ -55,6 +56,7 @@ pub fn play() -> Option<io::Result<()>> {
             talk(server, number(connections), number(messages), number(first))
         }
         ["hold", server, connections] => hold(server, number(connections)),
+        ["knock", receiver] => knock(number(receiver)),
         ["post", receiver, id] => post(receiver, number(id)),
         _ => Err(io::Error::other(format!("no such role: {role}"))),
     })
@@ -64,7 +66,7 @@ fn number(word: &str) -> u32 {
     word.parse().unwrap_or(0)
 }
 
-fn ready() -> io::Result<()> {
+pub(crate) fn ready() -> io::Result<()> {
     println!("ready");
     io::stdout().flush()
 }

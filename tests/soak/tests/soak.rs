@@ -18,6 +18,10 @@ const MESSAGES: u32 = 1_000_000;
 const CONNECTIONS: u32 = 20;
 /// Rounds of random kills.
 const KILLS: u64 = 40;
+/// Domains that flood one socket with requests.
+const KNOCKERS: u32 = 2;
+/// Time-outs beside it.
+const TIMEOUTS: u32 = 5;
 /// Domains that wait for room in one ring: more than the hypervisor keeps in a ring's list of waiting senders.
 const SENDERS: u32 = 2 * v4v_hv::limits::MAX_PENDING as u32;
 
@@ -34,11 +38,12 @@ fn main() -> ExitCode {
             }
         };
     }
-    let tests: [(&str, Test); 4] = [
+    let tests: [(&str, Test); 5] = [
         ("connections_at_once", connections_at_once),
         ("a_million_messages", a_million_messages),
         ("random_kills", random_kills),
         ("a_line_of_senders", a_line_of_senders),
+        ("a_flood_of_requests", a_flood_of_requests),
     ];
     let mut failed = 0;
     for (name, test) in tests {
@@ -207,6 +212,43 @@ fn a_line_of_senders(daemon: &Daemon) -> io::Result<()> {
     }
     for sender in senders {
         finish("a sender", sender)?;
+    }
+    Ok(())
+}
+
+/// Strangers keep a datagram socket's ring from being empty, and its time-outs hold all the same.
+fn a_flood_of_requests(daemon: &Daemon) -> io::Result<()> {
+    let receiver = V4vDatagram::bind(PORT)?;
+    let timeout = Duration::from_millis(100);
+    receiver.set_read_timeout(Some(timeout))?;
+    let mut knockers = Vec::new();
+    for id in 0..KNOCKERS {
+        let mut knocker = spawn(
+            daemon.socket(),
+            &format!("k{id}"),
+            &format!("knock {}", v4vsock::local_domain()?),
+        )?;
+        await_ready(&mut knocker)?;
+        knockers.push(knocker);
+    }
+    let start = Instant::now();
+    for _ in 0..TIMEOUTS {
+        match receiver.recv_from(&mut [0; 16]) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            outcome => return Err(io::Error::other(format!("no time-out but {outcome:?}"))),
+        }
+    }
+    let took = start.elapsed();
+    for mut knocker in knockers {
+        if knocker.try_wait()?.is_some() {
+            return Err(io::Error::other("a flood ended by itself"));
+        }
+        kill(knocker)?;
+    }
+    if took > 5 * TIMEOUTS * timeout {
+        return Err(io::Error::other(format!(
+            "{TIMEOUTS} time-outs of {timeout:?} took {took:?}"
+        )));
     }
     Ok(())
 }
