@@ -11,6 +11,8 @@ pub(crate) const REGISTER: u64 = 1;
 pub(crate) const UNREGISTER: u64 = 2;
 pub(crate) const SENDV: u64 = 3;
 pub(crate) const NOTIFY: u64 = 4;
+/// Our operation 18 (`hv-ext/core/src/abi.rs`).
+pub(crate) const READY_SETUP: u64 = 18;
 
 /// `XEN_ARGO_DOMID_ANY`.
 pub(crate) const ANY: u16 = 0x7FF4;

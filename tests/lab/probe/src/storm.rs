@@ -1,7 +1,7 @@
 //! Crafted and random calls, as a hostile guest makes them: the hypervisor and the other guests have to live on.
 
 use crate::Reach;
-use crate::argo::{ANY, Argo, NOTIFY, NOWHERE, REGISTER, SENDV, UNREGISTER};
+use crate::argo::{ANY, Argo, NOTIFY, NOWHERE, READY_SETUP, REGISTER, SENDV, UNREGISTER};
 use crate::bytes::{Addr, Iov};
 use crate::pages::{PAGE, Pages};
 use clap::Args;
@@ -35,6 +35,10 @@ const MACHINE_FRAMES: u64 = 1 << 20;
 
 /// Fewest frames in a list of machine frames drawn blindly: enough that some are never this guest's own.
 const BLIND: u64 = 24;
+
+/// Set in a frame number that is to be none of this guest's: 4 GiB, beyond the memory of every guest of the lab. A ring on
+/// pages of its own kernel is a guest's right and its end (gfn 4096 is where Linux's text begins), and would test nothing.
+const BEYOND: u64 = 1 << 20;
 
 /// Values at which checks turn.
 const EDGES: [u64; 16] = [
@@ -208,7 +212,7 @@ impl Storm {
             .collect();
         if dice.below(4) == 0 && !list.is_empty() {
             let at = dice.below(list.len() as u64) as usize;
-            list[at] = dice.number();
+            list[at] = dice.number() | BEYOND;
         }
         if dice.below(16) == 0 {
             list.pop();
@@ -247,13 +251,19 @@ impl Storm {
     }
 
     fn anything(&self, dice: &mut Dice) -> i64 {
-        let op = [REGISTER, UNREGISTER, SENDV, NOTIFY, 16, 17, 18, 19][dice.below(8) as usize];
+        let op = [REGISTER, UNREGISTER, SENDV, NOTIFY, 16, 17, READY_SETUP, 19][dice.below(8) as usize];
         let handle = |dice: &mut Dice| match dice.below(4) {
             0 => dice.number(),
             1 => NOWHERE,
             _ => self.pool.address() + dice.below(POOL as u64 * PAGE as u64 - 64),
         };
-        let (first, second) = (handle(dice), if dice.below(2) == 0 { 0 } else { handle(dice) });
+        let (mut first, mut second) = (handle(dice), if dice.below(2) == 0 { 0 } else { handle(dice) });
+        // What lies at a handle may be the number of any frame, see `BEYOND`.
+        match op {
+            REGISTER => second = NOWHERE,
+            READY_SETUP => first = NOWHERE,
+            _ => {}
+        }
         let (third, fourth) = if dice.below(2) == 0 {
             (0, 0)
         } else {
