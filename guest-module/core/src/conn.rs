@@ -115,6 +115,14 @@ impl<P: Platform> Conn<P> {
             .map(Errno)
     }
 
+    /// An error that ended a call which had done a part, and told of that instead: the next call tells of it.
+    pub fn put_back(&self, error: Errno) {
+        // Any other is found again as it was found.
+        if error == Errno::CONNRESET {
+            self.error.store(error.0, Ordering::Release);
+        }
+    }
+
     /// Whether an error waits.
     pub(crate) fn has_error(&self) -> bool {
         self.error.load(Ordering::Acquire) != 0

@@ -25,6 +25,8 @@ pub struct Listener<P: Platform> {
     consumer: Consumer,
     queue: VecDeque<Established<P>>,
     backlog: usize,
+    /// Connections that the home keeps for `accept`.
+    held: usize,
     options: ConnOptions,
 }
 
@@ -50,6 +52,7 @@ impl<P: Platform> Listener<P> {
             consumer: Consumer::new(),
             queue: VecDeque::new(),
             backlog: 1,
+            held: 0,
             options,
         };
         this.set_backlog(backlog);
@@ -94,16 +97,45 @@ impl<P: Platform> Listener<P> {
     /// for its own limit. The home calls it whenever the ring is signalled.
     pub fn service(&mut self) -> bool {
         let mut handled = 0;
-        while handled < REQUESTS_PER_CALL && self.queue.len() < self.backlog {
-            let Ok(Some(message)) = self.consumer.peek(self.ring.mem()) else {
-                break;
-            };
-            self.request(&message);
-            self.consumer.consume(self.ring.mem(), &message);
+        while handled < REQUESTS_PER_CALL && self.next() {
             handled += 1;
         }
         self.ring.publish_all(&mut self.consumer);
         handled == REQUESTS_PER_CALL
+    }
+
+    /// Answers one request, where there is one and the backlog has room; whether that was so. For a home that keeps the connections
+    /// itself, so that who accepts never waits for more than one request: it [takes](Self::take) what came of it.
+    pub fn answer_one(&mut self) -> bool {
+        let answered = self.next();
+        self.ring.publish_all(&mut self.consumer);
+        answered
+    }
+
+    fn next(&mut self) -> bool {
+        if !self.has_room() {
+            return false;
+        }
+        let Ok(Some(message)) = self.consumer.peek(self.ring.mem()) else {
+            return false;
+        };
+        self.request(&message);
+        self.consumer.consume(self.ring.mem(), &message);
+        true
+    }
+
+    fn has_room(&self) -> bool {
+        self.queue.len() + self.held < self.backlog
+    }
+
+    /// Says how many of the connections that the home has taken wait for `accept` there: they count as the backlog's.
+    pub const fn hold(&mut self, held: usize) {
+        self.held = held;
+    }
+
+    /// The oldest connection that waits, without a look at further requests.
+    pub fn take(&mut self) -> Option<Established<P>> {
+        self.queue.pop_front()
     }
 
     /// Makes a connection of one request, or says why not. What is no sound request is dropped: its sender is to blame.
@@ -197,11 +229,7 @@ impl<P: Platform> Listener<P> {
         let word = wake::want_data(self.ring.mem(), wish);
         // A ring that its owner cannot read stays as it is: the hypervisor alone writes it.
         let more = self.consumer.has_message(self.ring.mem()) == Ok(true);
-        if more && self.queue.len() < self.backlog {
-            None
-        } else {
-            Some(word)
-        }
+        if more && self.has_room() { None } else { Some(word) }
     }
 }
 

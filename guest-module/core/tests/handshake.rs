@@ -279,6 +279,24 @@ fn waiting_arms_the_event_word_and_looks_again() {
 }
 
 #[test]
+fn connections_that_the_home_holds_count_as_the_backlogs() {
+    let hub = Hub::new();
+    let mut door = listen(&hub, STREAM, 2);
+    let _guests: Vec<_> = (0..3).map(|_| start(&hub, STREAM).unwrap()).collect();
+    assert!(door.answer_one() && door.take().is_some() && door.take().is_none());
+    door.hold(1);
+    assert!(door.answer_one());
+    let second = door.take().expect("one more has room");
+    door.hold(2);
+    assert!(!door.answer_one(), "the third has to wait");
+    assert!(door.before_sleep(event::SLEEPS).is_some());
+    drop(second);
+    door.hold(1);
+    assert_eq!(door.before_sleep(event::SLEEPS), None, "there is room again");
+    assert!(door.answer_one() && door.take().is_some());
+}
+
+#[test]
 fn a_domain_can_connect_to_itself() {
     let hub = Hub::new();
     let mut door = listen(&hub, STREAM, 1);

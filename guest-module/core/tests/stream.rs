@@ -170,6 +170,22 @@ fn so_error_takes_the_error_too() {
 }
 
 #[test]
+fn an_error_that_a_call_kept_to_itself_waits_for_the_next() {
+    let (_hub, a, mut b) = streams();
+    drop(a);
+    let error = send(&mut b, b"lost").unwrap_err();
+    b.conn.put_back(error);
+    assert_eq!(send(&mut b, b"lost"), Err(Errno::CONNRESET));
+    let after = send(&mut b, b"lost").unwrap_err();
+    b.conn.put_back(after);
+    assert_eq!(
+        (after, b.conn.take_error()),
+        (Errno::PIPE, None),
+        "the state tells it anyway"
+    );
+}
+
+#[test]
 fn close_with_unread_bytes_resets() {
     let (hub, mut a, mut b) = streams();
     send(&mut a, b"never read").unwrap();

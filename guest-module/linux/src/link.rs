@@ -135,7 +135,10 @@ impl Link {
                 Ok(n) if n == left => return Ok(sent + n),
                 Ok(n) => (sent, left) = (sent + n, left - n),
                 Err(Errno::AGAIN) => {}
-                Err(_) if sent > 0 => return Ok(sent),
+                Err(e) if sent > 0 => {
+                    self.conn.put_back(e);
+                    return Ok(sent);
+                }
                 // The error of a reset may have been moved to SO_ERROR, but nobody has been told.
                 Err(Errno::PIPE) => return Err(sk.take_error().unwrap_or(Errno::PIPE)),
                 Err(e) => return Err(e),
