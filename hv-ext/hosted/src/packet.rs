@@ -31,6 +31,24 @@ pub fn send(socket: impl AsFd, parts: &[&[u8]], fds: &[BorrowedFd<'_>]) -> io::R
     }
 }
 
+/// Whether the other side has received all that was sent to it.
+///
+/// # Errors
+/// The system's.
+pub fn is_taken(socket: impl AsFd) -> io::Result<bool> {
+    let mut bytes: libc::c_int = 0;
+    // SAFETY: SIOCOUTQ (which has TIOCOUTQ's number) writes one int, and `bytes` outlives the call.
+    let done = unsafe {
+        libc::ioctl(
+            socket.as_fd().as_raw_fd(),
+            libc::TIOCOUTQ,
+            ptr::from_mut(&mut bytes),
+        )
+    };
+    Errno::result(done)?;
+    Ok(bytes == 0)
+}
+
 /// A received packet's length and descriptors.
 #[derive(Debug, Default)]
 pub struct Received {
@@ -133,6 +151,16 @@ mod tests {
             (&buffer[..received.len], received.fds.len(), received.truncated),
             (&b"hello"[..], 2, false)
         );
+    }
+
+    #[test]
+    fn what_was_received_is_taken() {
+        let (a, b) = pair();
+        assert!(is_taken(&a).expect("asked"));
+        send(&a, &[b"hello"], &[a.as_fd()]).expect("sent");
+        assert!(!is_taken(&a).expect("asked"));
+        receive(&b, &mut [0; 8]).expect("received");
+        assert!(is_taken(&a).expect("asked"));
     }
 
     #[test]

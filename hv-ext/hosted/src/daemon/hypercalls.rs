@@ -1,7 +1,8 @@
 //! Hypercalls of a client, and the hand-over of a ring to its partner.
 
-use v4v_hv::abi::{OP_REGISTER, OP_RING_SETUP, RingSetup, setup_flags};
+use v4v_hv::abi::{OP_REGISTER, OP_RING_SETUP, OP_UNREGISTER, RingSetup, setup_flags};
 use v4v_hv::{DomId, Errno, RingId};
+use v4v_ring::Addr;
 
 use super::machine::Hv;
 use super::refusal::Refusal;
@@ -54,9 +55,20 @@ fn registered(hv: &Hv) -> Result<Gift, Refusal> {
             "v4vd lost a ring that it had just made: this is a fault of v4vd",
         )
     };
-    let ring = hv.host().enter_fresh().ok_or_else(lost)?;
+    let (id, ring) = hv.host().enter_fresh().ok_or_else(lost)?;
     let face = ring.take_face().ok_or_else(lost)?;
-    Ok(Gift::Own(ring, face))
+    Ok(Gift::Own(id, ring, face))
+}
+
+/// Unregisters a ring of `domain`'s as itself would.
+pub fn unregister(hv: &Hv, caller: Caller, domain: DomId, ring: RingId) {
+    let machine = hv.host();
+    machine.begin(caller, &Addr::new(ring.partner, ring.port).encode());
+    let result = hv.hypercall(domain, OP_UNREGISTER, BLOB_BASE, 0, 0, 0);
+    machine.end();
+    if result < 0 {
+        log::error!("cannot unregister {ring:?}, which was just registered: {result}");
+    }
 }
 
 /// ATTACH: hands the ring of `args[0]`'s at port `args[1]`, which is for `domain` alone, to it. The ring first watches

@@ -1,5 +1,7 @@
 //! Every maximum of the daemon, with its reason.
 
+use std::time::Duration;
+
 use crate::wire::{BLOB_MAX, DomainRecord, RingRecord};
 
 /// Processes that may be attached at once. Each costs a descriptor.
@@ -30,6 +32,8 @@ pub const RINGS_PER_ANSWER: usize = BLOB_MAX / RingRecord::SIZE;
 pub const EVENTS_PER_ROUND: usize = 64;
 /// New connections accepted before the others are served again.
 pub const ACCEPTS_PER_ROUND: usize = 64;
+/// How long no new connection is looked at after one could not be accepted.
+pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// Log lines about clients' faults in [`LOG_PERIOD_S`]; what is beyond is counted.
 pub const LOG_LINES: u32 = 20;
 /// Seconds after which such lines are allowed anew.

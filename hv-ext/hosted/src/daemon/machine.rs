@@ -108,13 +108,13 @@ impl Machine {
     }
 
     /// Ends a registration that succeeded: the ring that it made is in the table.
-    pub fn enter_fresh(&self) -> Option<Ring> {
+    pub fn enter_fresh(&self) -> Option<(RingId, Ring)> {
         let mut call = self.call.borrow_mut();
         let ((id, ring), caller) = (call.fresh.take()?, call.caller);
         self.rings
             .borrow_mut()
             .insert(id, ring.data_len(), ring.clone(), caller);
-        Some(ring)
+        Some((id, ring))
     }
 
     /// Ends a call: whatever it made and nobody knows goes.

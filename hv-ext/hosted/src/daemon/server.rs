@@ -4,13 +4,14 @@ use std::collections::HashMap;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::rc::Rc;
+use std::time::Instant;
 
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 
 use super::admission::{Admission, Standing};
-use super::limits::{ACCEPTS_PER_ROUND, Capacity, EVENTS_PER_ROUND};
+use super::limits::{ACCEPT_PAUSE, ACCEPTS_PER_ROUND, Capacity, EVENTS_PER_ROUND};
 use super::listener::Listener;
 use super::machine::{Hv, Machine};
 use super::policy::{BadPolicy, Policy};
@@ -31,6 +32,8 @@ struct Client {
     socket: OwnedFd,
     standing: Standing,
     session: Session,
+    /// The last answer brought descriptors.
+    given: bool,
 }
 
 /// The daemon at work.
@@ -46,6 +49,8 @@ pub struct Server {
     next: u64,
     packet: Vec<u8>,
     throttle: Throttle,
+    /// No client could be accepted then, for want of something: none is until a while has passed.
+    paused: Option<Instant>,
 }
 
 impl Server {
@@ -75,6 +80,7 @@ impl Server {
             next: FIRST_CLIENT,
             packet: vec![0; PACKET_MAX],
             throttle: Throttle::default(),
+            paused: None,
         })
     }
 
@@ -86,13 +92,21 @@ impl Server {
         log::info!("v4vd listens at {}", self.listener.path().display());
         let mut events = [EpollEvent::empty(); EVENTS_PER_ROUND];
         loop {
-            let n = match self.epoll.wait(&mut events, EpollTimeout::NONE) {
+            let timeout = match self.paused {
+                Some(since) if since.elapsed() >= ACCEPT_PAUSE => {
+                    self.pause(None)?;
+                    EpollTimeout::NONE
+                }
+                Some(_) => ACCEPT_PAUSE.try_into().unwrap_or(EpollTimeout::NONE),
+                None => EpollTimeout::NONE,
+            };
+            let n = match self.epoll.wait(&mut events, timeout) {
                 Err(nix::errno::Errno::EINTR) => continue,
                 n => n?,
             };
             for event in &events[..n] {
                 match event.data() {
-                    LISTENER => self.accept(),
+                    LISTENER => self.accept()?,
                     SIGNALS if self.handle_signals()? => return Ok(()),
                     SIGNALS => {}
                     client => self.serve(client),
@@ -101,17 +115,31 @@ impl Server {
         }
     }
 
-    fn accept(&mut self) {
+    fn accept(&mut self) -> io::Result<()> {
         for _ in 0..ACCEPTS_PER_ROUND {
             match self.listener.accept() {
                 Ok((socket, uid)) => self.enter(socket, uid),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
                 Err(error) => {
                     self.throttle.warn(|| format!("cannot accept a client: {error}"));
-                    return;
+                    // The client goes on waiting, and the kernel on telling of it.
+                    return self.pause(Some(Instant::now()));
                 }
             }
         }
+        Ok(())
+    }
+
+    /// Since when the kernel is not to tell of clients that want to be accepted.
+    fn pause(&mut self, paused: Option<Instant>) -> io::Result<()> {
+        let wish = match paused {
+            Some(_) => EpollFlags::empty(),
+            None => EpollFlags::EPOLLIN,
+        };
+        self.epoll
+            .modify(&self.listener, &mut EpollEvent::new(wish, LISTENER))?;
+        self.paused = paused;
+        Ok(())
     }
 
     fn enter(&mut self, socket: OwnedFd, uid: u32) {
@@ -141,6 +169,7 @@ impl Server {
                 socket,
                 standing,
                 session,
+                given: false,
             },
         );
     }
@@ -167,6 +196,7 @@ impl Server {
             socket,
             standing,
             session,
+            ..
         }) = self.clients.remove(&token)
         else {
             return;
@@ -236,6 +266,12 @@ fn serve_one(hv: &Hv, admission: &Admission, client: &mut Client, buffer: &mut [
     if received.len == 0 {
         return Ok(false);
     }
+    if client.given && !packet::is_taken(&client.socket)? {
+        // What it leaves unread counts against the descriptors that the kernel lets this user have on their way.
+        return Err(io::Error::other(
+            "it asks on before it has taken the descriptors of the last answer",
+        ));
+    }
     if received.truncated || !received.fds.is_empty() {
         return Err(io::Error::other("its packet is too long or carries descriptors"));
     }
@@ -250,24 +286,43 @@ fn serve_one(hv: &Hv, admission: &Admission, client: &mut Client, buffer: &mut [
         Some(refusal) => (false, Err(refusal)),
         None => (true, client.session.serve(hv, &request, blob)),
     };
-    answer(client, request.sequence, outcome)?;
+    let outcome = match outcome {
+        Ok(answer) => give(hv, client, request.sequence, answer)?,
+        Err(refusal) => Err(refusal),
+    };
+    if let Err(refusal) = outcome {
+        client.given = false;
+        refuse(client, request.sequence, &refusal)?;
+    }
     Ok(stays)
 }
 
-fn answer(client: &Client, sequence: u32, outcome: Result<Answer, Refusal>) -> io::Result<()> {
-    match outcome {
-        Ok(Answer { result, blob, gift }) => {
-            let head = Response { sequence, result }.encode();
-            packet::send(&client.socket, &[&head, &blob], &gift.fds())
+/// Sends an answer. A refusal is what the client gets instead where too many descriptors are on their way to others.
+fn give(hv: &Hv, client: &mut Client, sequence: u32, answer: Answer) -> io::Result<Result<(), Refusal>> {
+    let Answer { result, blob, gift } = answer;
+    let head = Response { sequence, result }.encode();
+    let fds = gift.fds();
+    client.given = !fds.is_empty();
+    match packet::send(&client.socket, &[&head, &blob], &fds) {
+        Err(error) if error.raw_os_error() == Some(libc::ETOOMANYREFS) => {
+            client.session.take_back(hv, &gift);
+            Ok(Err(Refusal::new(libc::ETOOMANYREFS, CROWDED)))
         }
-        Err(Refusal { errno, sentence }) => {
-            let head = Response {
-                sequence,
-                result: -i64::from(errno),
-            }
-            .encode();
-            let sentence = &sentence.as_bytes()[..sentence.len().min(BLOB_MAX)];
-            packet::send(client.socket.as_fd(), &[&head, sentence], &[])
-        }
+        sent => sent.map(Ok),
     }
+}
+
+/// What a client is told whose descriptors cannot be sent.
+const CROWDED: &str = "too many descriptors are on their way from v4vd to clients that do not take them: try again, or run v4vd \
+                       as root, whom the kernel does not limit so";
+
+fn refuse(client: &Client, sequence: u32, refusal: &Refusal) -> io::Result<()> {
+    let head = Response {
+        sequence,
+        result: -i64::from(refusal.errno),
+    }
+    .encode();
+    let sentence = refusal.sentence.as_bytes();
+    let sentence = &sentence[..sentence.len().min(BLOB_MAX)];
+    packet::send(client.socket.as_fd(), &[&head, sentence], &[])
 }

@@ -2,6 +2,8 @@
 
 use std::os::fd::{AsFd, BorrowedFd};
 
+use v4v_hv::RingId;
+
 use super::admission::Standing;
 use super::machine::Hv;
 use super::membership::{self, Membership};
@@ -17,8 +19,8 @@ use crate::wire::{Request, op};
 pub enum Gift {
     /// None.
     Nothing,
-    /// A ring for its owner: memory, face, button.
-    Own(Ring, Face),
+    /// A ring for its owner, of this name: memory, face, button.
+    Own(RingId, Ring, Face),
     /// A ring for its partner: memory, button.
     Partner(Ring),
 }
@@ -29,7 +31,7 @@ impl Gift {
     pub fn fds(&self) -> Vec<BorrowedFd<'_>> {
         match self {
             Self::Nothing => Vec::new(),
-            Self::Own(ring, face) => vec![ring.memory(), face.as_fd(), ring.button()],
+            Self::Own(_, ring, face) => vec![ring.memory(), face.as_fd(), ring.button()],
             Self::Partner(ring) => vec![ring.memory(), ring.button()],
         }
     }
@@ -128,6 +130,14 @@ impl Session {
         let membership = membership::hello(hv, self.caller, request.args, blob)?;
         self.membership = Some(membership);
         Ok(Answer::number(membership.result()))
+    }
+
+    /// Takes back what could not be sent: nobody has a ring whose owner never got it. (An attached ring stays the attacher's; one
+    /// that cannot use it ends its own.)
+    pub fn take_back(&self, hv: &Hv, gift: &Gift) {
+        if let (Gift::Own(ring, ..), Some(Membership::Domain(domain))) = (gift, self.membership) {
+            hypercalls::unregister(hv, self.caller, domain, *ring);
+        }
     }
 
     /// Ends it: its rings go, and with the last process of a domain the domain.

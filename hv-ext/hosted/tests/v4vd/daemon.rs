@@ -7,6 +7,7 @@ use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 /// The program under test.
 pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_v4vd");
@@ -83,6 +84,38 @@ impl Daemon {
         fs::read_dir(format!("/proc/{}/fd", self.child.id()))
             .expect("it lives")
             .count()
+    }
+
+    /// The processor time that it has used.
+    pub(crate) fn cpu_time(&self) -> Duration {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id())).expect("it lives");
+        // The name in the second field has no blank; 14 and 15 are the times in user space and in the kernel, in ticks.
+        let ticks = |field| stat.split(' ').nth(field).and_then(|f| f.parse::<u64>().ok());
+        let ticks = ticks(13).expect("a number") + ticks(14).expect("a number");
+        let per_second = nix::unistd::sysconf(nix::unistd::SysconfVar::CLK_TCK)
+            .ok()
+            .flatten()
+            .expect("known");
+        Duration::from_millis(ticks * 1000 / u64::try_from(per_second).expect("positive"))
+    }
+
+    /// Sets its limit of descriptors; returns the one before.
+    pub(crate) fn limit_descriptors(&self, limit: u64) -> u64 {
+        let pid = libc::pid_t::try_from(self.child.id()).expect("a pid");
+        let mut before = libc::rlimit {
+            rlim_cur: 0,
+            rlim_max: 0,
+        };
+        // SAFETY: it writes to `before`, which outlives the call.
+        let got = unsafe { libc::prlimit(pid, libc::RLIMIT_NOFILE, std::ptr::null(), &raw mut before) };
+        let after = libc::rlimit {
+            rlim_cur: limit,
+            ..before
+        };
+        // SAFETY: it reads from `after`, which outlives the call.
+        let set = unsafe { libc::prlimit(pid, libc::RLIMIT_NOFILE, &raw const after, std::ptr::null_mut()) };
+        assert_eq!((got, set), (0, 0), "{}", std::io::Error::last_os_error());
+        before.rlim_cur
     }
 
     /// Changes the policy file and makes it read that.

@@ -5,6 +5,8 @@ use crate::{Client, Daemon};
 use nix::sys::signal::Signal;
 use std::fs;
 use std::process::{Command, Output};
+use std::time::{Duration, Instant};
+use v4v_hosted::wire::op;
 
 fn run(args: &[&str]) -> Output {
     Command::new(PROGRAM).args(args).output().expect("it starts")
@@ -106,4 +108,26 @@ fn with_few_descriptors_there_is_less_room_and_a_reason() {
     refused.assert_refused(libc::EUSERS, "ulimit -Hn");
     clients.pop();
     while Client::connect(&daemon).hello("a").result < 0 {}
+}
+
+#[test]
+fn without_descriptors_it_waits_and_goes_on_when_there_are_some() {
+    let daemon = Daemon::start();
+    let steady = Client::join(&daemon, "steady");
+    let before = daemon.limit_descriptors(daemon.descriptors() as u64);
+    let late = Client::connect(&daemon);
+    let (start, cpu) = (Instant::now(), daemon.cpu_time());
+    std::thread::sleep(Duration::from_secs(1));
+    assert!(
+        steady.call(op::RESOLVE, [0; 4], b"steady").result > 0,
+        "it serves on"
+    );
+    let busy = daemon.cpu_time() - cpu;
+    assert!(
+        busy < start.elapsed() / 10,
+        "it spins: {busy:?} of {:?}",
+        start.elapsed()
+    );
+    daemon.limit_descriptors(before);
+    assert_eq!(late.hello("").result, 0);
 }

@@ -4,7 +4,7 @@ use crate::{Client, Daemon};
 use std::os::fd::AsFd;
 use v4v_hosted::wire::{BLOB_BASE, BLOB_MAX, MAGIC, PACKET_MAX, VERSION, op};
 use v4v_hv::abi::{Caps, OP_CAPS, OP_REGISTER};
-use v4v_ring::DomId;
+use v4v_ring::{Addr, DomId};
 
 #[test]
 fn another_version_is_told_what_to_do() {
@@ -145,5 +145,30 @@ fn a_client_that_takes_no_answers_is_dropped() {
     assert!(
         steady.call(op::RESOLVE, [0; 4], b"steady").result > 0,
         "the others are served as before"
+    );
+}
+
+#[test]
+fn a_client_that_leaves_descriptors_unread_is_dropped_and_the_others_are_served() {
+    let daemon = Daemon::start();
+    let steady = Client::join(&daemon, "steady");
+    let hoarder = Client::join(&daemon, "hoarder");
+    let request = |port: u32| {
+        let blob = [&Addr::new(DomId::ANY, port).encode()[..], &4032_u32.to_le_bytes()].concat();
+        hoarder.send(OP_REGISTER, [BLOB_BASE, 0, 1, 0], &blob, &[]);
+    };
+    request(5000);
+    request(5001);
+    assert_eq!(
+        hoarder.receive().map(|r| r.fds.len()),
+        Some(3),
+        "it had asked in turn"
+    );
+    assert!(hoarder.receive().is_none(), "and asked on with that unread");
+    assert_eq!(steady.register(5000, DomId::ANY, 4032).fds.len(), 3);
+    assert_eq!(
+        steady.register(5001, DomId::ANY, 4032).fds.len(),
+        3,
+        "it takes them in turn"
     );
 }
