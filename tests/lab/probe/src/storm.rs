@@ -33,6 +33,9 @@ const POOL: usize = 16;
 /// Machine frames of the lab's machine: 4 GiB of them, the hypervisor's own and every guest's.
 const MACHINE_FRAMES: u64 = 1 << 20;
 
+/// Ports that rings are registered at, from 0 on.
+const PORTS: u64 = 6;
+
 /// Fewest frames in a list of machine frames drawn blindly: enough that some are never this guest's own.
 const BLIND: u64 = 24;
 
@@ -129,6 +132,7 @@ pub(crate) fn run(options: &Options) -> io::Result<()> {
         }
         scope.spawn(|| storm.spoil(options.seed));
     });
+    storm.clear();
     println!("{} calls, {} accepted", calls.into_inner(), accepted.into_inner());
     match stolen.into_inner() {
         0 => Ok(()),
@@ -173,10 +177,24 @@ impl Storm {
 
     /// Few ports, so that calls meet.
     fn ring(&self, dice: &mut Dice) -> Addr {
-        let partner = [ANY, self.argo.me, 0, 1, 2, 3, 0x7FF0, 0xFFFF][dice.below(8) as usize];
+        let partner = self.partners()[dice.below(8) as usize];
         Addr {
             pad: u16::from(dice.below(32) == 0),
-            ..Addr::new(dice.below(6) as u32, partner)
+            ..Addr::new(dice.below(PORTS) as u32, partner)
+        }
+    }
+
+    fn partners(&self) -> [u16; 8] {
+        [ANY, self.argo.me, 0, 1, 2, 3, 0x7FF0, 0xFFFF]
+    }
+
+    /// Unregisters whatever may be registered: the pool goes back to this guest's kernel, and no message may be written there then.
+    fn clear(&self) {
+        for port in 0..PORTS {
+            for partner in self.partners() {
+                // Most of them are not.
+                let _ = self.argo.unregister(Addr::new(port as u32, partner));
+            }
         }
     }
 
@@ -188,7 +206,7 @@ impl Storm {
         };
         // Other guests' rings too: the ports that their programs listen on.
         let port = if dice.below(4) > 0 {
-            dice.below(6)
+            dice.below(PORTS)
         } else {
             5001 + dice.below(4)
         };
