@@ -27,7 +27,7 @@ impl Conn {
         let conn_options = options.conn(kind)?;
         match backend()? {
             Backend::Hosted if options.nonblocking => {
-                Ok(HostedSocket::connect_nonblocking(to.raw(), conn_options)?.into())
+                HostedSocket::connect_nonblocking(to.raw(), conn_options).map(Self::Hosted)
             }
             Backend::Hosted => Ok(HostedSocket::connect(to.raw(), conn_options, options.timeout)?.into()),
             Backend::Kernel { family } => {

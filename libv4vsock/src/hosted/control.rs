@@ -1,9 +1,12 @@
 //! The process's one connection to the daemon: hypercalls and the operations beside them.
 
 use crate::backend::domain_name;
+use crate::hosted::fork::Generation;
+use crate::hosted::keeper::{self, Keeper};
+use crate::hosted::rings::{self, Rings};
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, connect, getsockopt, socket, sockopt};
 use std::io;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use v4v_hosted::packet;
@@ -17,6 +20,8 @@ pub(crate) struct Answer {
     pub(crate) result: u64,
     pub(crate) blob: Vec<u8>,
     pub(crate) fds: Vec<OwnedFd>,
+    /// Descriptors came for which this process has no room.
+    pub(crate) fds_lost: bool,
 }
 
 /// A joined domain.
@@ -25,12 +30,15 @@ pub(crate) struct Control {
     domain: DomId,
     /// The process that joined: a child after fork needs a connection of its own.
     pid: u32,
+    generation: Generation,
+    socket: OwnedFd,
     link: Mutex<Link>,
+    rings: Rings,
+    keeper: Keeper,
 }
 
 #[derive(Debug)]
 struct Link {
-    socket: OwnedFd,
     sequence: u32,
     buffer: Vec<u8>,
 }
@@ -46,7 +54,13 @@ static OBSERVER: Mutex<Option<Arc<Control>>> = Mutex::new(None);
 /// # Errors
 /// With a sentence that says why: no daemon, another version, a name that the policy refuses.
 pub(crate) fn control() -> io::Result<Arc<Control>> {
-    let control = connection(&CONTROL, &domain_name())?;
+    let mut slot = lock(&CONTROL);
+    if let Some(control) = usable(&slot) {
+        return Ok(control);
+    }
+    let control = Arc::new(Control::join(&socket_path(), &domain_name())?);
+    keeper::start(&control)?;
+    *slot = Some(Arc::clone(&control));
     *lock(&OBSERVER) = None;
     Ok(control)
 }
@@ -56,26 +70,22 @@ pub(crate) fn control() -> io::Result<Arc<Control>> {
 /// # Errors
 /// As [`control`].
 pub(crate) fn observer() -> io::Result<Arc<Control>> {
-    match usable(&lock(&CONTROL)) {
-        Some(control) => Ok(control),
-        None => connection(&OBSERVER, ""),
+    if let Some(control) = usable(&lock(&CONTROL)) {
+        return Ok(control);
     }
+    let mut slot = lock(&OBSERVER);
+    if let Some(control) = usable(&slot) {
+        return Ok(control);
+    }
+    let control = Arc::new(Control::join(&socket_path(), "")?);
+    *slot = Some(Arc::clone(&control));
+    Ok(control)
 }
 
 fn usable(slot: &Option<Arc<Control>>) -> Option<Arc<Control>> {
     slot.as_ref()
-        .filter(|c| c.pid == std::process::id() && !c.is_closed())
+        .filter(|c| !c.is_inherited() && !c.is_closed())
         .cloned()
-}
-
-fn connection(slot: &Mutex<Option<Arc<Control>>>, name: &str) -> io::Result<Arc<Control>> {
-    let mut slot = lock(slot);
-    if let Some(control) = usable(&slot) {
-        return Ok(control);
-    }
-    let control = Arc::new(Control::join(&socket_path(), name)?);
-    *slot = Some(Arc::clone(&control));
-    Ok(control)
 }
 
 impl Control {
@@ -85,16 +95,20 @@ impl Control {
         connect(socket.as_raw_fd(), &UnixAddr::new(path)?).map_err(|e| no_daemon(e.into(), path))?;
         check_daemon(&socket, path)?;
         let mut link = Link {
-            socket,
             sequence: 0,
             buffer: vec![0; PACKET_MAX],
         };
-        let hello = link.call(op::HELLO, [MAGIC, VERSION.into(), 0, 0], name.as_bytes())?;
+        let args = [MAGIC, VERSION.into(), 0, 0];
+        let hello = link.call(&socket, op::HELLO, args, &[name.as_bytes()])?;
         let domain = DomId(u16::try_from(hello.result).map_err(|_| protocol("a domain id out of range"))?);
         Ok(Self {
             domain,
             pid: std::process::id(),
+            generation: Generation::current(),
+            socket,
             link: Mutex::new(link),
+            rings: Rings::default(),
+            keeper: Keeper::new()?,
         })
     }
 
@@ -106,32 +120,53 @@ impl Control {
     /// One request and its answer.
     ///
     /// # Errors
-    /// The operation's errno, with the daemon's sentence where it sent one; `ConnectionReset` where the daemon is gone.
+    /// The operation's errno, with the daemon's sentence where it sent one; `NetworkDown` where the daemon is gone.
     pub(crate) fn call(&self, op: u32, args: [u64; 4], blob: &[u8]) -> io::Result<Answer> {
-        lock(&self.link).call(op, args, blob)
+        self.call_parts(op, args, &[blob])
     }
 
     /// The same, with a blob in several parts.
     pub(crate) fn call_parts(&self, op: u32, args: [u64; 4], parts: &[&[u8]]) -> io::Result<Answer> {
-        lock(&self.link).call_parts(op, args, parts)
+        // First of all: in a child the lock may be held for ever, by a thread that is not there.
+        self.generation.check()?;
+        lock(&self.link).call(&self.socket, op, args, parts)
+    }
+
+    /// Which process's it is.
+    pub(crate) fn generation(&self) -> Generation {
+        self.generation
+    }
+
+    /// Whether it is a parent's.
+    pub(crate) fn is_inherited(&self) -> bool {
+        self.pid != std::process::id()
+    }
+
+    /// The rings that are registered through it.
+    pub(crate) fn rings(&self) -> &Rings {
+        &self.rings
+    }
+
+    /// Who looks after its sockets between calls.
+    pub(crate) fn keeper(&self) -> &Keeper {
+        &self.keeper
+    }
+
+    /// The connection itself, to poll.
+    pub(crate) fn socket(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
     }
 
     /// Whether the daemon has closed the connection.
     fn is_closed(&self) -> bool {
         use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-        use std::os::fd::AsFd;
-        let link = lock(&self.link);
-        let mut fds = [PollFd::new(link.socket.as_fd(), PollFlags::empty())];
+        let mut fds = [PollFd::new(self.socket.as_fd(), PollFlags::empty())];
         matches!(poll(&mut fds, PollTimeout::ZERO), Ok(n) if n > 0)
     }
 }
 
 impl Link {
-    fn call(&mut self, op: u32, args: [u64; 4], blob: &[u8]) -> io::Result<Answer> {
-        self.call_parts(op, args, &[blob])
-    }
-
-    fn call_parts(&mut self, op: u32, args: [u64; 4], parts: &[&[u8]]) -> io::Result<Answer> {
+    fn call(&mut self, socket: &OwnedFd, op: u32, args: [u64; 4], parts: &[&[u8]]) -> io::Result<Answer> {
         self.sequence = self.sequence.wrapping_add(1);
         let head = Request {
             op,
@@ -142,14 +177,14 @@ impl Link {
         let mut packet: Vec<&[u8]> = Vec::with_capacity(parts.len() + 1);
         packet.push(&head);
         packet.extend(parts);
-        packet::send(&self.socket, &packet, &[]).map_err(daemon_gone)?;
-        let received = packet::receive(&self.socket, &mut self.buffer).map_err(daemon_gone)?;
+        packet::send(socket, &packet, &[]).map_err(daemon_gone)?;
+        let received = packet::receive(socket, &mut self.buffer).map_err(daemon_gone)?;
         if received.len == 0 {
             return Err(daemon_gone(io::ErrorKind::UnexpectedEof.into()));
         }
         let (response, blob) =
             Response::decode(&self.buffer[..received.len]).map_err(|e| protocol(&e.to_string()))?;
-        if response.sequence != self.sequence || received.truncated {
+        if response.sequence != self.sequence {
             return Err(protocol("an answer to another question"));
         }
         match u64::try_from(response.result) {
@@ -157,6 +192,8 @@ impl Link {
                 result,
                 blob: blob.to_vec(),
                 fds: received.fds,
+                // No answer is longer than the buffer.
+                fds_lost: received.truncated,
             }),
             Err(_) => Err(refused(response.result, blob)),
         }
@@ -195,10 +232,8 @@ fn no_daemon(error: io::Error, path: &Path) -> io::Error {
 }
 
 fn daemon_gone(error: io::Error) -> io::Error {
-    crate::error::with_reason(
-        libc::ENOTCONN,
-        &format!("v4vd has closed the connection ({error}): is it still running?"),
-    )
+    log::debug!("v4vd has closed the connection: {error}");
+    rings::lost()
 }
 
 fn protocol(what: &str) -> io::Error {

@@ -1,6 +1,7 @@
 //! A datagram socket.
 
 use crate::hosted::control::{control, lock};
+use crate::hosted::keeper::Chore;
 use crate::hosted::listener::with_port;
 use crate::hosted::options::Options;
 use crate::hosted::platform::Hosted;
@@ -9,8 +10,8 @@ use crate::hosted::sink::Scatter;
 use crate::hosted::wait::{Deadline, sleep};
 use std::io::{self, IoSliceMut};
 use std::os::fd::{AsFd, BorrowedFd};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 use v4v_ring::Addr;
 use v4v_ring::layout::{Word, event};
@@ -65,11 +66,13 @@ impl DatagramSocket {
     }
 
     /// Sends one datagram; waits for room as the options say.
-    pub(crate) fn send(&self, to: Option<Addr>, bytes: &[u8]) -> io::Result<usize> {
+    pub(crate) fn send(self: &Arc<Self>, to: Option<Addr>, bytes: &[u8]) -> io::Result<usize> {
+        self.platform.check_owner()?;
         let mut deadline = None;
         loop {
             match self.socket.send(to, &[bytes]) {
                 Err(Errno::AGAIN) if self.options.nonblocking() => {
+                    self.show_full();
                     return Err(io::ErrorKind::WouldBlock.into());
                 }
                 Err(Errno::AGAIN) => {}
@@ -81,8 +84,16 @@ impl DatagramSocket {
         }
     }
 
+    /// Makes the face not writable for a while: nobody tells of room in a receiver's ring, so whoever polls is to try again then.
+    fn show_full(self: &Arc<Self>) {
+        self.ring().block();
+        let chore: Weak<Self> = Arc::downgrade(self);
+        self.platform.later(chore);
+    }
+
     /// Receives one datagram; waits as the options say.
     pub(crate) fn recv(&self, buffer: &mut [u8], peek: bool) -> io::Result<(Received, Addr)> {
+        self.platform.check_owner()?;
         let max = buffer.len();
         let mut deadline = None;
         loop {
@@ -102,6 +113,7 @@ impl DatagramSocket {
                     return outcome.map_err(|e| self.platform.explain(e));
                 }
             }
+            self.platform.check_daemon()?;
             if self.options.nonblocking() {
                 self.show_readable(&mut rx);
                 return Err(io::ErrorKind::WouldBlock.into());
@@ -137,7 +149,7 @@ impl DatagramSocket {
         }
     }
 
-    /// The descriptor that polls as the socket does, from now on. Sending never waits long, so it is always writable.
+    /// The descriptor that polls as the socket does, from now on. It is writable but for a while after a send found no room.
     pub(crate) fn face(&self) -> BorrowedFd<'_> {
         self.watch();
         self.ring().face().as_fd()
@@ -147,5 +159,12 @@ impl DatagramSocket {
         if !self.polled.swap(true, Ordering::AcqRel) {
             self.show_readable(&mut lock(&self.rx));
         }
+    }
+}
+
+impl Chore for DatagramSocket {
+    fn look(&self) -> bool {
+        self.ring().unblock();
+        false
     }
 }

@@ -135,7 +135,10 @@ impl Link {
                 Ok(n) if n == left => return Ok(sent + n),
                 Ok(n) => (sent, left) = (sent + n, left - n),
                 Err(Errno::AGAIN) => {}
-                Err(_) if sent > 0 => return Ok(sent),
+                Err(errno) if sent > 0 => {
+                    self.conn.put_back(errno);
+                    return Ok(sent);
+                }
                 Err(errno) => return Err(self.error(errno)),
             }
             if flags.dont_wait || options.nonblocking() {
@@ -242,6 +245,10 @@ impl Link {
 
 impl Drop for Link {
     fn drop(&mut self) {
+        if self.platform.is_inherited() {
+            // The parent's connection goes on.
+            return;
+        }
         if *self.abortive.get_mut() {
             self.conn.abort();
             return;

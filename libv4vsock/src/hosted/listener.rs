@@ -3,22 +3,32 @@
 use crate::hosted::control::{control, lock};
 use crate::hosted::options::Options;
 use crate::hosted::platform::Hosted;
+use crate::hosted::ring::HostedRing;
 use crate::hosted::socket::Socket;
 use crate::hosted::wait::{Deadline, sleep};
 use nix::fcntl::OFlag;
+use nix::sys::resource::{Resource, getrlimit};
+use std::collections::VecDeque;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 use v4v_ring::Addr;
 use v4v_ring::layout::{Word, event};
 use v4v_sock::connect::ConnOptions;
 use v4v_sock::port::check;
-use v4v_sock::{Errno, Listener, Platform, PortTable};
+use v4v_sock::{Errno, Established, Listener, Platform, PortTable};
 
 /// Bytes of the answering thread's stack; it calls nothing deep.
 const STACK: usize = 256 * 1024;
+
+/// How long an `accept` that does not wait may wait for the request that is being answered: its sender may have been told already
+/// that it is connected.
+const ANSWER: Duration = Duration::from_millis(10);
+/// A waiting connection's descriptors: face, button, the peer's button.
+const DESCRIPTORS: u64 = 3;
 
 /// A listening socket.
 #[derive(Debug)]
@@ -32,11 +42,26 @@ pub(crate) struct ListenSocket {
 #[derive(Debug)]
 struct Shared {
     platform: Hosted,
-    listener: Mutex<Listener<Hosted>>,
-    /// Notified when a connection waits, and when one was taken.
+    ring: HostedRing,
+    backlog: usize,
+    /// Held for moments only, and never while the daemon is asked.
+    line: Mutex<Line>,
+    /// Notified when the line has changed.
     changed: Condvar,
     closing: AtomicBool,
     bell: Bell,
+}
+
+/// The connections that wait for `accept`.
+#[derive(Debug, Default)]
+struct Line {
+    waiting: VecDeque<Established<Hosted>>,
+    /// A request is being answered.
+    busy: bool,
+    /// Requests that were looked at.
+    looks: u64,
+    /// No connection will come any more.
+    ended: bool,
 }
 
 /// A pipe, whose reading end is readable while connections wait, and never writable.
@@ -67,25 +92,26 @@ impl ListenSocket {
     /// Listens on `port` (0: a port of the library's choice).
     pub(crate) fn bind(conn: ConnOptions, port: u32, backlog: usize) -> io::Result<Self> {
         let platform = Hosted::new(control()?);
+        let backlog = backlog.clamp(1, affordable()?);
         let listener = with_port(&platform, port, |port| {
             Listener::listen(platform.clone(), port, backlog, conn)
         })?;
         let local = listener.local();
-        let bell = Bell::new()?;
-        let listener = Mutex::new(listener);
         let shared = Arc::new(Shared {
             platform,
-            listener,
+            ring: listener.ring().mem().clone(),
+            backlog,
+            line: Mutex::default(),
             changed: Condvar::new(),
             closing: AtomicBool::new(false),
-            bell,
+            bell: Bell::new()?,
         });
         let theirs = Arc::clone(&shared);
         let name = format!("v4v:{}", local.port);
         let thread = std::thread::Builder::new()
             .name(name)
             .stack_size(STACK)
-            .spawn(move || theirs.serve())?;
+            .spawn(move || theirs.serve(listener))?;
         Ok(Self {
             shared,
             thread: Some(thread),
@@ -100,41 +126,26 @@ impl ListenSocket {
 
     /// The next connection; waits as the options say.
     pub(crate) fn accept(&self) -> io::Result<Socket> {
+        self.shared.platform.check_owner()?;
         let mut deadline = None;
-        let mut listener = lock(&self.shared.listener);
+        let mut line = lock(&self.shared.line);
         loop {
-            let before = listener.waiting();
-            match listener.accept() {
-                Ok(established) => {
-                    self.shared.show(before, listener.waiting() + 1);
-                    if listener.waiting() == 0 {
-                        self.shared.bell.darken();
-                    }
-                    drop(listener);
-                    self.shared.changed.notify_all();
-                    return Ok(Socket::accepted(self.shared.platform.clone(), established));
-                }
-                Err(Errno::AGAIN) if self.options.nonblocking() => {
-                    return Err(io::ErrorKind::WouldBlock.into());
-                }
-                Err(Errno::AGAIN) => {}
-                Err(errno) => return Err(self.shared.platform.explain(errno)),
+            if let Some(established) = self.shared.next(&mut line) {
+                drop(line);
+                return Ok(Socket::accepted(self.shared.platform.clone(), established));
+            }
+            if line.ended {
+                self.shared.platform.check_daemon()?;
+                return Err(io::Error::from_raw_os_error(libc::EINVAL));
+            }
+            if self.options.nonblocking() {
+                line = self.shared.await_answer(line);
+                let established = self.shared.next(&mut line).ok_or(io::ErrorKind::WouldBlock)?;
+                drop(line);
+                return Ok(Socket::accepted(self.shared.platform.clone(), established));
             }
             let deadline = *deadline.get_or_insert_with(|| Deadline::after(self.options.read_timeout()));
-            listener = match deadline.left()? {
-                None => self
-                    .shared
-                    .changed
-                    .wait(listener)
-                    .unwrap_or_else(std::sync::PoisonError::into_inner),
-                Some(left) => {
-                    self.shared
-                        .changed
-                        .wait_timeout(listener, left)
-                        .unwrap_or_else(std::sync::PoisonError::into_inner)
-                        .0
-                }
-            };
+            line = wait(&self.shared.changed, line, deadline.left()?);
         }
     }
 
@@ -145,51 +156,122 @@ impl ListenSocket {
 }
 
 impl Shared {
-    /// Answers requests until the socket is closed.
-    fn serve(&self) {
-        let mem = lock(&self.listener).ring().mem().clone();
-        while !self.closing.load(Ordering::Acquire) {
-            let mut listener = lock(&self.listener);
-            let before = listener.waiting();
-            let again = listener.service();
-            let waiting = listener.waiting();
-            self.show(before, waiting);
-            let word = if again {
-                None
-            } else {
-                listener.before_sleep(event::SLEEPS)
-            };
-            // Who closes says so before it wakes: it sees the wish to sleep, or is seen here.
-            let word = word.filter(|_| !self.closing.load(Ordering::Acquire));
-            drop(listener);
-            if waiting > before {
-                self.changed.notify_all();
-            }
-            if let Some(value) = word {
-                // A signal that reaches this thread ends the sleep early, which does no harm.
-                let _ = sleep(mem.mem.word(Word::Event), value, Deadline::after(None));
-            }
+    /// The connection that has waited longest.
+    fn next(&self, line: &mut Line) -> Option<Established<Hosted>> {
+        let was_full = line.waiting.len() >= self.backlog;
+        let established = line.waiting.pop_front()?;
+        if line.waiting.is_empty() && !line.ended {
+            self.bell.darken();
         }
+        if was_full {
+            // The thread waits for room. It sees the shorter line, or that its wish to sleep was used up.
+            self.ring.wake_readers();
+        }
+        Some(established)
     }
 
-    /// Lights the bell once for each connection that came: each is an edge.
-    fn show(&self, before: usize, now: usize) {
-        for _ in before..now {
+    /// Waits until the request that is being answered, if any, has been.
+    fn await_answer<'a>(&self, line: MutexGuard<'a, Line>) -> MutexGuard<'a, Line> {
+        let looks = line.looks;
+        let unanswered = |line: &mut Line| line.busy && line.looks == looks;
+        self.changed
+            .wait_timeout_while(line, ANSWER, unanswered)
+            .unwrap_or_else(PoisonError::into_inner)
+            .0
+    }
+
+    /// Answers requests until the socket is closed, or the daemon is gone.
+    fn serve(&self, mut listener: Listener<Hosted>) {
+        while !self.is_over() {
+            let held = self.begin();
+            listener.hold(held);
+            let answered = listener.answer_one();
+            self.finish(listener.take());
+            if answered {
+                continue;
+            }
+            let Some(word) = listener.before_sleep(event::SLEEPS) else {
+                continue;
+            };
+            // Who accepts, closes, or sees the daemon's end says so before it wakes: it sees the wish to sleep, or is seen here.
+            if self.is_over() || lock(&self.line).waiting.len() != held {
+                continue;
+            }
+            // A signal that reaches this thread ends the sleep early, which does no harm.
+            let _ = sleep(self.ring.mem.word(Word::Event), word, Deadline::after(None));
+        }
+        drop(listener);
+        lock(&self.line).ended = true;
+        self.bell.light();
+        self.changed.notify_all();
+    }
+
+    fn is_over(&self) -> bool {
+        self.closing.load(Ordering::Acquire) || self.platform.check_daemon().is_err()
+    }
+
+    /// A look at the ring begins; returns how many connections wait.
+    fn begin(&self) -> usize {
+        let mut line = lock(&self.line);
+        line.busy = true;
+        line.waiting.len()
+    }
+
+    /// It is over, and this came of it.
+    fn finish(&self, established: Option<Established<Hosted>>) {
+        let mut line = lock(&self.line);
+        line.busy = false;
+        line.looks += 1;
+        if let Some(established) = established {
+            line.waiting.push_back(established);
+            // Once for each connection: each is an edge.
             self.bell.light();
+        }
+        drop(line);
+        self.changed.notify_all();
+    }
+}
+
+/// How many connections may wait without taking more than a quarter of the process's descriptors: who connects without being
+/// accepted must not take from the process what it needs for others.
+fn affordable() -> io::Result<usize> {
+    let (limit, _) = getrlimit(Resource::RLIMIT_NOFILE)?;
+    Ok(usize::try_from(limit / 4 / DESCRIPTORS)
+        .unwrap_or(usize::MAX)
+        .max(1))
+}
+
+fn wait<'a>(
+    changed: &Condvar,
+    line: MutexGuard<'a, Line>,
+    at_most: Option<Duration>,
+) -> MutexGuard<'a, Line> {
+    match at_most {
+        None => changed.wait(line).unwrap_or_else(PoisonError::into_inner),
+        Some(left) => {
+            changed
+                .wait_timeout(line, left)
+                .unwrap_or_else(PoisonError::into_inner)
+                .0
         }
     }
 }
 
 impl Drop for ListenSocket {
     fn drop(&mut self) {
+        let Some(thread) = self.thread.take() else {
+            return;
+        };
+        if self.shared.platform.is_inherited() {
+            // The thread is the parent's: there is none here to wait for.
+            std::mem::forget(thread);
+            return;
+        }
         self.shared.closing.store(true, Ordering::Release);
-        let mem = lock(&self.shared.listener).ring().mem().clone();
         // The thread may be on its way to sleep with the word's value in hand: using its wish up keeps it awake.
-        mem.wake_readers();
+        self.shared.ring.wake_readers();
         self.shared.changed.notify_all();
-        if let Some(thread) = self.thread.take()
-            && thread.join().is_err()
-        {
+        if thread.join().is_err() {
             log::error!(
                 "the thread that answered requests to port {} had panicked",
                 self.local.port

@@ -3,6 +3,8 @@
 //! | file | what |
 //! |---|---|
 //! | `control` | the process's connection to the daemon |
+//! | `rings`, `keeper` | its rings there, and the thread that looks after them between calls |
+//! | `fork` | whether a socket is this process's own |
 //! | `platform` | the hypervisor as the socket core sees it |
 //! | `ring`, `tx` | an own ring and its doorbell; the way into a partner's |
 //! | `wait`, `turn` | spinning and sleeping; yielding where both sides share a CPU |
@@ -12,11 +14,14 @@
 
 pub(crate) mod control;
 pub(crate) mod datagram;
+pub(crate) mod fork;
+pub(crate) mod keeper;
 pub(crate) mod link;
 pub(crate) mod listener;
 pub(crate) mod options;
 pub(crate) mod platform;
 pub(crate) mod ring;
+pub(crate) mod rings;
 pub(crate) mod sink;
 pub(crate) mod socket;
 pub(crate) mod turn;

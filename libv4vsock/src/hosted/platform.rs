@@ -1,10 +1,11 @@
 //! The hypervisor as the socket core sees it: the daemon, behind [`Control`].
 
 use crate::error::errno as number;
-use crate::hosted::control::{Control, lock};
-use crate::hosted::ring::{Bell, HostedRing, missing};
+use crate::hosted::control::{Answer, Control, lock};
+use crate::hosted::fork::Generation;
+use crate::hosted::keeper::Chore;
+use crate::hosted::ring::{HostedRing, missing};
 use crate::hosted::tx::HostedTx;
-use std::collections::HashMap;
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
 use std::io;
@@ -36,8 +37,7 @@ const USE_FLAGS: u32 = 4;
 #[derive(Clone, Debug)]
 pub(crate) struct Hosted {
     control: Arc<Control>,
-    /// Doorbells of the own rings, to which a partner's button is added when its ring is opened.
-    bells: Arc<Mutex<HashMap<RingId, Weak<Bell>>>>,
+    generation: Generation,
     /// The last refusal with the daemon's sentence, which the core's errno cannot carry.
     refusal: Arc<Mutex<Option<io::Error>>>,
 }
@@ -46,8 +46,8 @@ impl Hosted {
     /// For one socket.
     pub(crate) fn new(control: Arc<Control>) -> Self {
         Self {
+            generation: control.generation(),
             control,
-            bells: Arc::default(),
             refusal: Arc::default(),
         }
     }
@@ -58,6 +58,32 @@ impl Hosted {
             Some(error) if number(&error) == Some(errno.0) => error,
             _ => io::Error::from_raw_os_error(errno.0),
         }
+    }
+
+    /// An error where this socket is a parent's of this process.
+    #[inline]
+    pub(crate) fn check_owner(&self) -> io::Result<()> {
+        self.generation.check()
+    }
+
+    /// Which process's sockets these are.
+    pub(crate) fn generation(&self) -> Generation {
+        self.generation
+    }
+
+    /// Whether this socket is a parent's of this process.
+    pub(crate) fn is_inherited(&self) -> bool {
+        self.control.is_inherited()
+    }
+
+    /// An error where the daemon is gone.
+    pub(crate) fn check_daemon(&self) -> io::Result<()> {
+        self.control.rings().check()
+    }
+
+    /// Has `chore` done in a while, see [`Keeper::later`](crate::hosted::keeper::Keeper::later).
+    pub(crate) fn later(&self, chore: Weak<dyn Chore>) {
+        self.control.keeper().later(chore);
     }
 
     fn refused(&self, error: io::Error) -> Errno {
@@ -74,7 +100,12 @@ impl Hosted {
         // The frames' handle is unused: the daemon makes the memory.
         let args = [BLOB_BASE, 0, pages(len).into(), FAIL_EXIST];
         let answer = self.control.call(cmd::REGISTER, args, &blob)?;
-        HostedRing::from_fds(answer.fds, len)
+        let mem = descriptors(answer).and_then(|fds| HostedRing::from_fds(fds, len));
+        if mem.is_err() {
+            // The daemon has it, and counts it.
+            self.forget(ring);
+        }
+        mem
     }
 
     /// Has the words of the ring's header count; and the ring watch the partner's ring at `watch`, if any.
@@ -105,12 +136,19 @@ impl Hosted {
         if answer.result != u64::from(len) {
             return Err(io::Error::from_raw_os_error(libc::EINVAL));
         }
-        let [memory, button] = <[OwnedFd; 2]>::try_from(answer.fds).map_err(|_| missing())?;
-        if let Some(bell) = lock(&self.bells).get(&own).and_then(Weak::upgrade) {
-            bell.set_partner(button.try_clone()?);
-        }
+        let [memory, button] = descriptors(answer)?;
+        let mem = ShmRing::map(&memory, len)?;
+        self.control.rings().join(own, &mem, button.try_clone()?);
         let source = Addr::new(self.control.domain(), own.port);
-        Ok(HostedTx::new(ShmRing::map(&memory, len)?, button, source))
+        Ok(HostedTx::new(mem, button, source))
+    }
+
+    /// Unregisters a ring at the daemon.
+    fn forget(&self, ring: RingId) {
+        // It can only fail where the daemon is gone, and the ring with it.
+        if let Err(error) = self.try_unregister(ring) {
+            log::debug!("cannot unregister ring {ring:?}: {error}");
+        }
     }
 
     /// `sendv` with its two structures and one iov per part in front of the payload.
@@ -157,19 +195,20 @@ impl Platform for Hosted {
                 _ => self.refused(error),
             })?;
         if let Err(error) = self.try_setup(ring, watch) {
-            self.unregister(ring);
+            self.forget(ring);
             return Err(self.refused(error));
         }
-        lock(&self.bells).insert(ring, Arc::downgrade(&mem.bell));
+        self.control.rings().insert(ring, &mem);
         Ok(mem)
     }
 
     fn unregister(&self, ring: RingId) {
-        lock(&self.bells).remove(&ring);
-        // It can only fail where the daemon is gone, and the ring with it.
-        if let Err(error) = self.try_unregister(ring) {
-            log::debug!("cannot unregister ring {ring:?}: {error}");
+        // A child's copy goes, the parent's ring stays.
+        if self.is_inherited() {
+            return;
         }
+        self.control.rings().remove(ring);
+        self.forget(ring);
     }
 
     fn watch(&self, ring: RingId, port: u32) -> Result<(), Errno> {
@@ -200,6 +239,19 @@ impl Platform for Hosted {
             }
         }
     }
+}
+
+/// An answer's descriptors, of which it must have `N`.
+fn descriptors<const N: usize>(answer: Answer) -> io::Result<[OwnedFd; N]> {
+    let lost = answer.fds_lost;
+    <[OwnedFd; N]>::try_from(answer.fds).map_err(|_| if lost { no_descriptors() } else { missing() })
+}
+
+fn no_descriptors() -> io::Error {
+    crate::error::with_reason(
+        libc::EMFILE,
+        "this process has no descriptors left for another V4V socket: close some, or raise its limit (ulimit -n)",
+    )
 }
 
 fn getrandom(bytes: &mut [u8]) -> io::Result<()> {

@@ -36,12 +36,21 @@ impl Bell {
         // A ring has one partner for life, so a second button would lead to the same face.
         let _ = self.partner.set(button.into());
     }
+
+    /// The peer is gone, for good where there was one: what the hypervisor does to a face in its place.
+    pub(crate) fn tell_end(&self, joined: bool) {
+        if joined {
+            self.button.hang_up();
+        } else {
+            self.button.light();
+            self.button.unblock();
+        }
+    }
 }
 
 impl HostedRing {
     /// From what the daemon sent: memory, face, button.
-    pub(crate) fn from_fds(fds: Vec<OwnedFd>, len: u32) -> io::Result<Self> {
-        let [memory, face, button] = <[OwnedFd; 3]>::try_from(fds).map_err(|_| missing())?;
+    pub(crate) fn from_fds([memory, face, button]: [OwnedFd; 3], len: u32) -> io::Result<Self> {
         let bell = Bell {
             face: face.into(),
             button: button.into(),

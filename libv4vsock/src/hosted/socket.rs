@@ -1,6 +1,8 @@
 //! A socket that connects, or was accepted: before, while and after it has a connection.
 
 use crate::hosted::control::{control, lock};
+use crate::hosted::fork::Generation;
+use crate::hosted::keeper::Chore;
 use crate::hosted::link::{Flags, Link};
 use crate::hosted::options::Options;
 use crate::hosted::platform::Hosted;
@@ -11,7 +13,7 @@ use crate::hosted::wait::{Deadline, sleep};
 use std::io::{self, IoSlice, IoSliceMut};
 use std::net::Shutdown;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::sync::{Mutex, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::time::Duration;
 use v4v_ring::Addr;
 use v4v_ring::layout::{Word, event};
@@ -27,6 +29,7 @@ const RETRY: Duration = Duration::from_millis(2);
 #[derive(Debug)]
 pub(crate) struct Socket {
     pub(crate) options: Options,
+    generation: Generation,
     link: OnceLock<Link>,
     connecting: Mutex<Connecting>,
     /// The own ring, whose descriptor users poll from the start; after a failed attempt too.
@@ -40,6 +43,8 @@ pub(crate) struct Socket {
 struct Connecting {
     platform: Hosted,
     connector: Option<Connector<Hosted>>,
+    /// Why it failed, where no call has been told yet.
+    failed: Option<io::Error>,
 }
 
 impl Socket {
@@ -54,15 +59,23 @@ impl Socket {
     }
 
     /// Starts to connect and returns at once; the descriptor is writable when it is done, and `take_error` says how.
-    pub(crate) fn connect_nonblocking(to: Addr, options: ConnOptions) -> io::Result<Self> {
-        let socket = Self::start(to, options)?;
+    pub(crate) fn connect_nonblocking(to: Addr, options: ConnOptions) -> io::Result<Arc<Self>> {
+        let socket = Arc::new(Self::start(to, options)?);
         socket.options.set_nonblocking(true);
         socket.ring.block();
         // The answer may have come before the block, which would hide it.
         match socket.progress() {
-            Err(error) if error.kind() != io::ErrorKind::WouldBlock => Err(error),
-            _ => Ok(socket),
+            Err(error) if error.kind() != io::ErrorKind::WouldBlock => return Err(error),
+            _ => {}
         }
+        let connecting = lock(&socket.connecting);
+        if connecting.awaits_room() {
+            // Nobody tells when there is some.
+            let chore: Weak<Self> = Arc::downgrade(&socket);
+            connecting.platform.later(chore);
+        }
+        drop(connecting);
+        Ok(socket)
     }
 
     fn start(to: Addr, options: ConnOptions) -> io::Result<Self> {
@@ -74,13 +87,16 @@ impl Socket {
             .map(|ring| ring.mem().clone())
             .ok_or(io::ErrorKind::NotConnected)?;
         let (local, remote) = (connector.local(), connector.remote());
+        let generation = platform.generation();
         let connecting = Connecting {
             platform,
             connector: Some(connector),
+            failed: None,
         };
         let (link, options) = (OnceLock::new(), Options::default());
         Ok(Self {
             options,
+            generation,
             link,
             connecting: Mutex::new(connecting),
             ring,
@@ -94,12 +110,15 @@ impl Socket {
         let (local, remote) = (established.conn.local(), established.conn.remote());
         let ring = established.conn.ring().mem().clone();
         let link = OnceLock::from(Link::new(platform.clone(), established));
+        let generation = platform.generation();
         let connecting = Mutex::new(Connecting {
             platform,
             connector: None,
+            failed: None,
         });
         Self {
             options: Options::default(),
+            generation,
             link,
             connecting,
             ring,
@@ -111,6 +130,7 @@ impl Socket {
     /// The connection, where there is one yet.
     #[inline]
     fn link(&self) -> io::Result<&Link> {
+        self.generation.check()?;
         if let Some(link) = self.link.get() {
             return Ok(link);
         }
@@ -124,7 +144,15 @@ impl Socket {
 
     /// Looks whether the answer has come. `WouldBlock` while it has not; the error of a failed attempt once, then `NotConnected`.
     fn progress(&self) -> io::Result<()> {
+        self.generation.check()?;
         let mut connecting = lock(&self.connecting);
+        match connecting.failed.take() {
+            Some(error) => Err(error),
+            None => self.advance(&mut connecting),
+        }
+    }
+
+    fn advance(&self, connecting: &mut Connecting) -> io::Result<()> {
         if self.link.get().is_some() {
             return Ok(());
         }
@@ -148,6 +176,7 @@ impl Socket {
             Err(errno) => {
                 connecting.connector = None;
                 self.ring.hang_up();
+                connecting.platform.check_daemon()?;
                 Err(refused(connecting.platform.explain(errno), self.remote))
             }
         }
@@ -258,6 +287,31 @@ impl Socket {
         match self.link.get() {
             Some(link) => link.face(),
             None => self.ring.face().as_fd(),
+        }
+    }
+}
+
+impl Connecting {
+    /// Whether the request did not fit into the listener's ring yet.
+    fn awaits_room(&self) -> bool {
+        self.connector.as_ref().is_some_and(|c| !c.requested())
+    }
+}
+
+impl Chore for Socket {
+    /// Sends the request, if it fits by now. A failure is kept for the call that asks.
+    fn look(&self) -> bool {
+        let mut connecting = lock(&self.connecting);
+        if connecting.connector.is_none() {
+            return false;
+        }
+        match self.advance(&mut connecting) {
+            Ok(()) => false,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => connecting.awaits_room(),
+            Err(error) => {
+                connecting.failed = Some(error);
+                false
+            }
         }
     }
 }

@@ -1,5 +1,7 @@
 //! A `v4vd` of our own, and what it holds.
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use std::env;
 use std::fs;
 use std::io;
@@ -27,7 +29,19 @@ impl Daemon {
     /// # Errors
     /// Where it cannot be built, or does not listen.
     pub fn start() -> io::Result<Self> {
-        let socket = env::temp_dir().join(format!("v4v-soak-{}.sock", std::process::id()));
+        Self::named("first")
+    }
+
+    /// Starts a daemon beside that one.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub fn another() -> io::Result<Self> {
+        Self::named("other")
+    }
+
+    fn named(name: &str) -> io::Result<Self> {
+        let socket = env::temp_dir().join(format!("v4v-soak-{}-{name}.sock", std::process::id()));
         let program = spawn::built_in(&programs()?)?;
         spawn::Daemon::start(&program, socket, None).map(Self)
     }
@@ -68,6 +82,16 @@ impl Daemon {
             }
             std::thread::sleep(Duration::from_millis(20));
         }
+    }
+
+    /// Kills it, so that it cannot say farewell.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn kill(self) -> io::Result<()> {
+        let pid = i32::try_from(self.0.pid()).map_err(io::Error::other)?;
+        kill(Pid::from_raw(pid), Signal::SIGKILL)?;
+        self.0.stop().map(drop)
     }
 
     /// Stops it; whether it ended cleanly and took its socket away.

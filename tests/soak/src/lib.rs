@@ -9,5 +9,7 @@
 
 pub mod daemon;
 mod knock;
+mod outlive;
 pub mod pattern;
 pub mod roles;
+mod starve;

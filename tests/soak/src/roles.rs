@@ -1,7 +1,9 @@
 //! What the child processes do. A child is this very program, started again with a role in its environment.
 
 use crate::knock::knock;
+use crate::outlive::outlive;
 use crate::pattern::{HEAD, LONGEST, check, fill};
+use crate::starve::starve;
 use std::env;
 use std::io::{self, Read, Write};
 use std::path::Path;
@@ -17,7 +19,7 @@ pub const PORT: u32 = 7000;
 const RING: usize = 16 * 1024;
 
 /// Starts a child in `domain` with a role: `serve`, `talk SERVER CONNECTIONS MESSAGES FIRST`,
-/// `hold SERVER CONNECTIONS`, `post RECEIVER ID`, `knock RECEIVER_ID`.
+/// `hold SERVER CONNECTIONS`, `post RECEIVER ID`, `knock RECEIVER_ID`, `outlive`, `starve SERVER`.
 ///
 /// # Errors
 /// The system's.
@@ -57,6 +59,8 @@ pub fn play() -> Option<io::Result<()>> {
         }
         ["hold", server, connections] => hold(server, number(connections)),
         ["knock", receiver] => knock(number(receiver)),
+        ["outlive"] => outlive(),
+        ["starve", server] => starve(server),
         ["post", receiver, id] => post(receiver, number(id)),
         _ => Err(io::Error::other(format!("no such role: {role}"))),
     })
@@ -96,7 +100,7 @@ fn echo(mut stream: &V4vStream) {
     }
 }
 
-fn connect(server: &str) -> io::Result<V4vStream> {
+pub(crate) fn connect(server: &str) -> io::Result<V4vStream> {
     SocketOptions::new()
         .receive_buffer(RING)
         .connect_stream((server, PORT))

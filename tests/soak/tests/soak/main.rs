@@ -1,5 +1,7 @@
 //! Many connections, many messages, random kills; afterwards the daemon holds no ring, descriptor or byte of the dead.
 
+mod process;
+
 use std::collections::BTreeSet;
 use std::io;
 use std::process::{Child, ExitCode};
@@ -38,12 +40,21 @@ fn main() -> ExitCode {
             }
         };
     }
-    let tests: [(&str, Test); 5] = [
+    let tests: [(&str, Test); 11] = [
         ("connections_at_once", connections_at_once),
         ("a_million_messages", a_million_messages),
         ("random_kills", random_kills),
         ("a_line_of_senders", a_line_of_senders),
         ("a_flood_of_requests", a_flood_of_requests),
+        ("accept_beside_a_flood", process::accept_beside_a_flood),
+        (
+            "attempts_beyond_the_backlog",
+            process::attempts_beyond_the_backlog,
+        ),
+        ("a_full_receiver", process::a_full_receiver),
+        ("a_child_of_fork", process::a_child_of_fork),
+        ("no_descriptors_left", process::no_descriptors_left),
+        ("the_daemons_end", process::the_daemons_end),
     ];
     let mut failed = 0;
     for (name, test) in tests {

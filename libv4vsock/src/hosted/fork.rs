@@ -1,0 +1,59 @@
+//! Whether this process was forked: a socket of the parent's is not the child's.
+//!
+//! A hosted socket is memory of one process: where it reads and writes next is known there alone. A child that went on with a
+//! copy would spoil both, so its calls fail, and dropping its copy does nothing that the parent or the peer could notice.
+
+use std::io;
+use std::sync::Once;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// Forks between the first process of this program and this one.
+static GENERATION: AtomicU32 = AtomicU32::new(0);
+
+/// A process among its ancestors. The default is the one that has not forked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Generation(u32);
+
+impl Generation {
+    /// This process's. From the first call on, forks are counted.
+    pub(crate) fn current() -> Self {
+        static WATCH: Once = Once::new();
+        WATCH.call_once(|| {
+            // SAFETY: the handler only counts in an atomic, which is safe in a child of a process with threads.
+            let error = unsafe { libc::pthread_atfork(None, None, Some(count)) };
+            if error != 0 {
+                let error = io::Error::from_raw_os_error(error);
+                log::warn!("forks of this process go unnoticed ({error}): do not use its sockets in a child");
+            }
+        });
+        Self(GENERATION.load(Ordering::Relaxed))
+    }
+
+    /// Whether this is still the same process.
+    #[inline]
+    pub(crate) fn is_current(self) -> bool {
+        self.0 == GENERATION.load(Ordering::Relaxed)
+    }
+
+    /// An error where it is not.
+    #[inline]
+    pub(crate) fn check(self) -> io::Result<()> {
+        if self.is_current() {
+            Ok(())
+        } else {
+            Err(inherited())
+        }
+    }
+}
+
+extern "C" fn count() {
+    GENERATION.fetch_add(1, Ordering::Relaxed);
+}
+
+#[cold]
+fn inherited() -> io::Error {
+    crate::error::with_reason(
+        libc::EOPNOTSUPP,
+        "this hosted V4V socket belongs to the parent of this process: open one here, or hand the work to a thread",
+    )
+}
