@@ -84,14 +84,16 @@ impl Daemon {
         }
     }
 
-    /// Kills it, so that it cannot say farewell.
+    /// Kills it, so that it cannot say farewell, and takes its socket away.
     ///
     /// # Errors
     /// The system's.
     pub fn kill(self) -> io::Result<()> {
         let pid = i32::try_from(self.0.pid()).map_err(io::Error::other)?;
         kill(Pid::from_raw(pid), Signal::SIGKILL)?;
-        self.0.stop().map(drop)
+        let socket = self.socket().to_owned();
+        self.0.stop()?;
+        fs::remove_file(socket)
     }
 
     /// Stops it; whether it ended cleanly and took its socket away.
