@@ -32,7 +32,7 @@ impl Conn {
             Backend::Hosted => Ok(HostedSocket::connect(to.raw(), conn_options, options.timeout)?.into()),
             Backend::Kernel { family } => {
                 let socket = kernel::socket(family, kernel::kind(kind))?;
-                socket.set_recv_buffer_size(options.receive_buffer as usize)?;
+                socket.set_recv_buffer_size(conn_options.ring_len as usize)?;
                 kernel::connect(&socket, &kernel::encode(family, to)?, options)?;
                 Ok(Self::Kernel(Arc::new(socket)))
             }
