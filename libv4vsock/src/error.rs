@@ -4,7 +4,6 @@ use std::fmt;
 use std::io;
 
 /// An errno and what led to it.
-#[derive(Debug)]
 struct Explained {
     errno: i32,
     reason: String,
@@ -18,6 +17,13 @@ impl fmt::Display for Explained {
             self.reason,
             io::Error::from_raw_os_error(self.errno)
         )
+    }
+}
+
+/// The sentence, quoted: what a program shows whose `main` returns the error.
+impl fmt::Debug for Explained {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.to_string(), f)
     }
 }
 
@@ -71,6 +77,15 @@ mod tests {
             Some(libc::EAGAIN)
         );
         assert_eq!(errno(&io::Error::other("else")), None);
+    }
+
+    #[test]
+    fn a_main_that_fails_shows_the_sentence() {
+        let shown = format!("{:?}", with_reason(libc::ECONNREFUSED, "nobody listens"));
+        assert_eq!(
+            shown,
+            "Custom { kind: ConnectionRefused, error: \"nobody listens (Connection refused (os error 111))\" }"
+        );
     }
 
     #[test]

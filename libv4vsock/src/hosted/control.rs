@@ -7,7 +7,7 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use v4v_hosted::packet;
-use v4v_hosted::paths::{SOCKET_VAR, is_path_given, socket_path};
+use v4v_hosted::paths::{SOCKET_VAR, advice, is_path_given, socket_path};
 use v4v_hosted::wire::{MAGIC, PACKET_MAX, Request, Response, VERSION, op};
 use v4v_ring::DomId;
 
@@ -187,10 +187,7 @@ fn check_daemon(socket: &OwnedFd, path: &Path) -> io::Result<()> {
 
 fn no_daemon(error: io::Error, path: &Path) -> io::Error {
     let errno = error.raw_os_error().unwrap_or(libc::ECONNREFUSED);
-    let reason = format!(
-        "no v4vd answers at {} ({error}): start it with `v4vd`, or point V4V_SOCKET at its socket",
-        path.display()
-    );
+    let reason = format!("no v4vd answers at {}, {}", path.display(), advice());
     crate::error::with_reason(errno, &reason)
 }
 
