@@ -24,6 +24,12 @@ pub(crate) enum Conn {
 
 impl Conn {
     pub(crate) fn connect(kind: SocketKind, to: V4vAddr, options: &SocketOptions) -> io::Result<Self> {
+        if to.port() == 0 {
+            return Err(crate::error::with_reason(
+                libc::EINVAL,
+                "nobody listens on port 0: it is for binding, where it asks for a free port",
+            ));
+        }
         let conn_options = options.conn(kind)?;
         match backend()? {
             Backend::Hosted if options.nonblocking => {
