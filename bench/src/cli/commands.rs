@@ -195,7 +195,7 @@ fn all_targets(options: &Targets, json: bool) -> io::Result<()> {
     } else {
         line(&targets::show(&metrics).to_string())?;
         line(&format!(
-            "medians over {} repeats of {} ms each, taken in turn",
+            "medians over {} repeats of {} ms each, taken in turn; a moonshot is hoped for, not required",
             options.repeats, options.time_ms
         ))?;
     }

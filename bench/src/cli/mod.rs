@@ -59,7 +59,7 @@ enum Command {
     Pairs(Pairs),
     /// Speed of the hardware: copies in L2 and from one core to the other
     Baseline,
-    /// All speed targets in one run
+    /// All speed targets in one run: what is required, and the "moonshot" that would be excellent
     Targets(Targets),
     /// Two revisions of the source against each other
     Compare(Compare),
