@@ -9,7 +9,7 @@ pub const SOCKET_VAR: &str = "V4V_SOCKET";
 /// The variable that names the domain which a process joins.
 pub const DOMAIN_VAR: &str = "V4V_DOMAIN";
 
-/// Where root's daemon listens unless told otherwise. Every user may join it.
+/// Where root's daemon listens unless told otherwise, for root and those whom its policy lets in.
 pub const ROOT_SOCKET: &str = "/run/v4vd.sock";
 
 /// Whether the user said where the daemon is, so that its path is no default.
@@ -50,7 +50,7 @@ fn advise(is_path_given: bool, uid: Uid) -> String {
         )
     } else {
         format!(
-            "which belongs to uid {uid}: start it with `v4vd`, or join root's with {SOCKET_VAR}={ROOT_SOCKET}"
+            "which belongs to uid {uid}: start it with `v4vd`, or, if its policy lets you in, join root's with {SOCKET_VAR}={ROOT_SOCKET}"
         )
     }
 }

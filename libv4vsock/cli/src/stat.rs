@@ -52,7 +52,7 @@ pub(crate) fn run(options: &Options) -> io::Result<()> {
     let domains = domains()?;
     if domains.is_empty() {
         // On stderr: to a program no domains are no lines.
-        eprintln!("v4v: v4vd runs, but no process has joined it yet: there are no domains");
+        eprintln!("v4v: there are no domains: no process has joined v4vd, or all have left");
     }
     for domain in domains {
         // A domain may go between the two questions; then it has no rings to show.

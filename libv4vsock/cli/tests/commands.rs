@@ -4,6 +4,7 @@ mod common;
 
 use common::{PROGRAM, daemon};
 use std::io::{BufRead, BufReader};
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use v4v_hosted::paths::{DOMAIN_VAR, SOCKET_VAR};
@@ -101,6 +102,23 @@ fn without_a_daemon_the_sentence_says_whose_path_it_is_and_names_the_error_once(
     );
     let said = String::from_utf8_lossy(&output(nowhere, &["stat"]).stderr).into_owned();
     assert_eq!(said.matches("os error").count(), 1, "{said}");
+}
+
+#[test]
+fn a_user_whom_the_daemon_does_not_serve_is_told_so() {
+    if !nix::unistd::geteuid().is_root() {
+        return;
+    }
+    let daemon = daemon();
+    // Where the program lies in a folder of root's alone, nobody else can start it.
+    let Ok(outsider) = v4v(daemon.socket(), &["stat"]).uid(4321).output() else {
+        return;
+    };
+    let said = String::from_utf8_lossy(&outsider.stderr);
+    assert!(
+        said.contains("uid 4321 may not reach") && said.contains("policy"),
+        "{said}"
+    );
 }
 
 #[test]

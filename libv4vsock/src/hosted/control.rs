@@ -187,7 +187,15 @@ fn check_daemon(socket: &OwnedFd, path: &Path) -> io::Result<()> {
 
 fn no_daemon(error: io::Error, path: &Path) -> io::Error {
     let errno = error.raw_os_error().unwrap_or(libc::ECONNREFUSED);
-    let reason = format!("no v4vd answers at {}, {}", path.display(), advice());
+    let place = path.display();
+    let reason = if errno == libc::EACCES {
+        let uid = nix::unistd::geteuid();
+        format!(
+            "uid {uid} may not reach {place}: the policy of the v4vd there (`v4vd --policy FILE`) has to let that user in"
+        )
+    } else {
+        format!("no v4vd answers at {place}, {}", advice())
+    };
     crate::error::with_reason(errno, &reason)
 }
 
