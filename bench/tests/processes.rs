@@ -256,6 +256,7 @@ fn wrong_arguments_are_named() {
         (&["latency", "--bytes", "1G"][..], "unknown unit"),
         (&["sweep", "--paths", "pigeon"], "pigeon"),
         (&["sweep", "--perturbation", "9"], "0 to 7"),
+        (&["pairs", "--cpus", "two"], "--cpus"),
         (&["compare", "no-such-revision", "."], "no-such-revision"),
     ] {
         let output = bench(arguments);

@@ -24,6 +24,12 @@ pub(crate) enum Conn {
 
 impl Conn {
     pub(crate) fn connect(kind: SocketKind, to: V4vAddr, options: &SocketOptions) -> io::Result<Self> {
+        if to.port() == 0 {
+            return Err(crate::error::with_reason(
+                libc::EINVAL,
+                "nobody listens on port 0: it is for binding, where it asks for a free port",
+            ));
+        }
         let conn_options = options.conn(kind)?;
         match backend()? {
             Backend::Hosted if options.nonblocking => {
@@ -32,7 +38,7 @@ impl Conn {
             Backend::Hosted => Ok(HostedSocket::connect(to.raw(), conn_options, options.timeout)?.into()),
             Backend::Kernel { family } => {
                 let socket = kernel::socket(family, kernel::kind(kind))?;
-                socket.set_recv_buffer_size(options.receive_buffer as usize)?;
+                socket.set_recv_buffer_size(conn_options.ring_len as usize)?;
                 kernel::connect(&socket, &kernel::encode(family, to)?, options)?;
                 Ok(Self::Kernel(Arc::new(socket)))
             }

@@ -4,7 +4,6 @@ use std::fmt;
 use std::io;
 
 /// An errno and what led to it.
-#[derive(Debug)]
 struct Explained {
     errno: i32,
     reason: String,
@@ -18,6 +17,13 @@ impl fmt::Display for Explained {
             self.reason,
             io::Error::from_raw_os_error(self.errno)
         )
+    }
+}
+
+/// The sentence, quoted: what a program shows whose `main` returns the error.
+impl fmt::Debug for Explained {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.to_string(), f)
     }
 }
 
@@ -42,8 +48,16 @@ pub(crate) fn with_reason(errno: i32, reason: &str) -> io::Error {
 pub fn errno(error: &io::Error) -> Option<i32> {
     error
         .raw_os_error()
-        .or_else(|| Some(error.get_ref()?.downcast_ref::<Explained>()?.errno))
+        .or_else(|| of_cause(error.get_ref()?))
         .or_else(|| of_kind(error.kind()))
+}
+
+/// The errno of an explained error, or of the error that another one tells about.
+fn of_cause(error: &(dyn std::error::Error + Send + Sync + 'static)) -> Option<i32> {
+    match error.downcast_ref::<Explained>() {
+        Some(explained) => Some(explained.errno),
+        None => errno(error.source()?.downcast_ref()?),
+    }
 }
 
 /// The errno that the kernel would give where this library says only what kind of error it is.
@@ -71,6 +85,23 @@ mod tests {
             Some(libc::EAGAIN)
         );
         assert_eq!(errno(&io::Error::other("else")), None);
+    }
+
+    #[test]
+    fn a_name_that_was_not_found_keeps_the_errno() {
+        let source = with_reason(libc::ENOENT, "no domain is called \"gpu\"");
+        let name = "gpu".to_owned();
+        let error = io::Error::from(crate::ParseAddrError::Unknown { name, source });
+        assert_eq!(errno(&error), Some(libc::ENOENT));
+    }
+
+    #[test]
+    fn a_main_that_fails_shows_the_sentence() {
+        let shown = format!("{:?}", with_reason(libc::ECONNREFUSED, "nobody listens"));
+        assert_eq!(
+            shown,
+            "Custom { kind: ConnectionRefused, error: \"nobody listens (Connection refused (os error 111))\" }"
+        );
     }
 
     #[test]

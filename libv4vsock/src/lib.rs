@@ -44,6 +44,6 @@ pub use backend::{BACKEND_VAR, Backend, backend, local_domain};
 pub use datagram::{DATAGRAM_MAX, V4vDatagram};
 pub use error::errno;
 pub use listener::{V4vListener, V4vSeqpacketListener};
-pub use options::SocketOptions;
+pub use options::{RECEIVE_BUFFER_MAX, SocketOptions};
 pub use seqpacket::{Packet, V4vSeqpacket};
 pub use stream::V4vStream;

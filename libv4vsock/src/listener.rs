@@ -35,12 +35,14 @@ pub struct V4vSeqpacketListener(Inner);
 
 impl Inner {
     fn bind(kind: SocketKind, port: u32, options: &SocketOptions) -> io::Result<Self> {
+        let conn_options = options.conn(kind)?;
         match backend()? {
-            Backend::Hosted => ListenSocket::bind(options.conn(kind)?, port, options.backlog)
-                .map(|s| Self::Hosted(Arc::new(s))),
+            Backend::Hosted => {
+                ListenSocket::bind(conn_options, port, options.backlog).map(|s| Self::Hosted(Arc::new(s)))
+            }
             Backend::Kernel { family } => {
                 let socket = kernel::socket(family, kernel::kind(kind))?;
-                socket.set_recv_buffer_size(options.receive_buffer as usize)?;
+                socket.set_recv_buffer_size(conn_options.ring_len as usize)?;
                 socket.bind(&kernel::encode(family, V4vAddr::new(V4vAddr::ANY, port))?)?;
                 socket.listen(i32::try_from(options.backlog).unwrap_or(i32::MAX))?;
                 Ok(Self::Kernel {

@@ -81,34 +81,34 @@ fn subject(paths: &[Path]) -> Path {
 }
 
 fn measure(common: &Common, kind: Kind, bytes: &[usize], json: bool) -> io::Result<()> {
-    let (launcher, _daemon) = daemon::launcher(&common.paths)?;
-    let time = Duration::from_millis(common.time_ms);
-    let open = |path: &Path| {
-        explained(*path, common.cpus.open(&launcher, *path)).map(|session| Probe::new(session, time))
-    };
-    let mut probes = common.paths.iter().map(open).collect::<io::Result<Vec<_>>>()?;
-    let progress = Progress::new(bytes.len() * common.repeats * probes.len());
-    let samples = side_by_side(&mut probes, kind, bytes, common.repeats, &progress)?;
+    let Common { repeated, cpus } = common;
+    let (launcher, _daemon) = daemon::launcher(&repeated.paths)?;
+    let time = Duration::from_millis(repeated.time_ms);
+    let open =
+        |path: &Path| explained(*path, cpus.open(&launcher, *path)).map(|session| Probe::new(session, time));
+    let mut probes = repeated.paths.iter().map(open).collect::<io::Result<Vec<_>>>()?;
+    let progress = Progress::new(bytes.len() * repeated.repeats * probes.len());
+    let samples = side_by_side(&mut probes, kind, bytes, repeated.repeats, &progress)?;
     drop(progress);
     let time = if kind == Kind::Stream {
         "a message"
     } else {
         "one way"
     };
-    show(&samples, bytes, subject(&common.paths), time, json)
+    show(&samples, bytes, subject(&repeated.paths), time, json)
 }
 
 fn pairs(options: &Pairs, json: bool) -> io::Result<()> {
-    let common = &options.common;
-    let (launcher, _daemon) = daemon::launcher(&common.paths)?;
+    let repeated = &options.repeated;
+    let (launcher, _daemon) = daemon::launcher(&repeated.paths)?;
     let cpus = cpu::apart(usize::MAX);
-    let time = Duration::from_millis(common.time_ms);
-    for &path in &common.paths {
+    let time = Duration::from_millis(repeated.time_ms);
+    for &path in &repeated.paths {
         let open = |cpu: &usize| explained(path, Session::open(&launcher, path, Some(*cpu), Some(*cpu)));
         let on = cpus.iter().cycle().take(options.pairs.into());
         let mut sessions = on.map(open).collect::<io::Result<Vec<_>>>()?;
         let (mut one, mut all) = (Vec::new(), Vec::new());
-        for repeat in 0..common.repeats {
+        for repeat in 0..repeated.repeats {
             let alone = repeat % sessions.len();
             one.push(aggregate(&mut [&mut sessions[alone]], options.bytes, time)?);
             all.push(aggregate(
@@ -126,7 +126,7 @@ fn pairs(options: &Pairs, json: bool) -> io::Result<()> {
             one_mb_per_s: one_speed,
             all_mb_per_s: all_speed,
             ratio,
-            runs: common.repeats,
+            runs: repeated.repeats,
         };
         done.show(json)?;
     }
@@ -195,7 +195,7 @@ fn all_targets(options: &Targets, json: bool) -> io::Result<()> {
     } else {
         line(&targets::show(&metrics).to_string())?;
         line(&format!(
-            "medians over {} repeats of {} ms each, taken in turn",
+            "medians over {} repeats of {} ms each, taken in turn; a moonshot is hoped for, not required",
             options.repeats, options.time_ms
         ))?;
     }

@@ -59,7 +59,7 @@ enum Command {
     Pairs(Pairs),
     /// Speed of the hardware: copies in L2 and from one core to the other
     Baseline,
-    /// All speed targets in one run
+    /// All speed targets in one run: what is required, and the "moonshot" that would be excellent
     Targets(Targets),
     /// Two revisions of the source against each other
     Compare(Compare),
@@ -72,12 +72,18 @@ enum Command {
 
 #[derive(Debug, Args)]
 struct Common {
-    /// What to measure, side by side
-    #[arg(long, value_delimiter = ',', value_enum, default_values_t = [Path::V4v, Path::Unix, Path::Tcp])]
-    paths: Vec<Path>,
+    #[command(flatten)]
+    repeated: Repeated,
     /// Where the two ends run
     #[arg(long, value_enum, default_value_t = Cpus::Two)]
     cpus: Cpus,
+}
+
+#[derive(Debug, Args)]
+struct Repeated {
+    /// What to measure, side by side
+    #[arg(long, value_delimiter = ',', value_enum, default_values_t = [Path::V4v, Path::Unix, Path::Tcp])]
+    paths: Vec<Path>,
     /// Repeats that the median is taken over
     #[arg(long, default_value_t = 7, value_parser = repeats)]
     repeats: usize,
@@ -103,8 +109,8 @@ struct Sweep {
     /// The longest message
     #[arg(long, default_value = "16M", value_parser = sizes::parse)]
     longest: usize,
-    /// Bytes less and more at each size; 0 for none
-    #[arg(long, default_value_t = sizes::PERTURBATION, value_parser = perturbation)]
+    /// Bytes less and more at each size from 16 B on; 0 for none
+    #[arg(long, default_value_t = sizes::PERTURBATION, value_parser = sizes::parse_perturbation)]
     perturbation: usize,
     /// Write sweep.svg and sweep.png into this folder
     #[arg(long)]
@@ -114,7 +120,7 @@ struct Sweep {
 #[derive(Debug, Args)]
 struct Pairs {
     #[command(flatten)]
-    common: Common,
+    repeated: Repeated,
     /// Pairs at once; the i-th runs on the i-th CPU, from the start again where there are fewer
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=256))]
     pairs: u16,
@@ -164,13 +170,6 @@ fn seconds(text: &str) -> Result<f64, String> {
     match text.parse() {
         Ok(seconds) if (0.01..=86_400.0).contains(&seconds) => Ok(seconds),
         _ => Err("seconds, from 0.01 to 86400".to_owned()),
-    }
-}
-
-fn perturbation(text: &str) -> Result<usize, String> {
-    match text.parse() {
-        Ok(bytes @ 0..=7) => Ok(bytes),
-        _ => Err("a number from 0 to 7: the neighbours of 16 B and 24 B would meet".to_owned()),
     }
 }
 

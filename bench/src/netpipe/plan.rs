@@ -80,6 +80,12 @@ impl Pace {
         ((slice.as_secs_f64() / (self.known.1 * growth)) as u64).max(1)
     }
 
+    /// Goes on from a warm-up, which has found out how long a round takes and has used `whole` of the budget.
+    pub fn follow(&mut self, warm_up: &Self, whole: Duration) {
+        self.known = warm_up.known;
+        self.left = self.left.saturating_sub(whole);
+    }
+
     /// Learns from a batch: what its rounds took, and what the whole of it took from the budget.
     pub fn learn(&mut self, bytes: usize, rounds: u64, elapsed: Duration, whole: Duration) {
         self.known = (bytes, (elapsed.as_secs_f64() / rounds.max(1) as f64).max(1e-9));

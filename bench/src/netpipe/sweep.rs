@@ -23,14 +23,23 @@ pub struct Lane<'a> {
     pub ping: &'a mut dyn Ping,
 }
 
+/// Batches of a lane before the first that counts.
+const WARM_UPS: u32 = 8;
+/// They take one part in this many of a lane's budget.
+const WARM_UP_SHARE: u32 = 20;
+
 /// Sweeps all lanes side by side: at each size, each run visits every lane before the next run begins, so that what
-/// disturbs the machine for a while disturbs all alike. Samples are handed out as they become known, then returned.
+/// disturbs the machine for a while disturbs all alike. Each lane is warmed up before, with the first size. Samples are handed
+/// out as they become known, then returned.
 ///
 /// # Errors
 /// The first error of a lane, with its name and the size.
 pub fn sweep(lanes: &mut [Lane], plan: &Plan, mut on_sample: impl FnMut(&Sample)) -> io::Result<Vec<Sample>> {
     let mut paces = vec![plan.pace(); lanes.len()];
     let mut samples = Vec::new();
+    for (lane, pace) in lanes.iter_mut().zip(&mut paces) {
+        warm_up(lane, pace, plan)?;
+    }
     for &bytes in &plan.sizes {
         let mut seconds = vec![Vec::new(); lanes.len()];
         for _ in 0..plan.runs {
@@ -44,6 +53,20 @@ pub fn sweep(lanes: &mut [Lane], plan: &Plan, mut on_sample: impl FnMut(&Sample)
         }
     }
     Ok(samples)
+}
+
+/// Lets a lane's ends find their CPUs, and its pace the time of a round, so that the first size is measured like the others.
+fn warm_up(lane: &mut Lane, pace: &mut Pace, plan: &Plan) -> io::Result<()> {
+    let Some(&bytes) = plan.sizes.first() else {
+        return Ok(());
+    };
+    let start = Instant::now();
+    let mut warm = Pace::even(plan.budget / (WARM_UPS * WARM_UP_SHARE));
+    for _ in 0..WARM_UPS {
+        one_way(lane, &mut warm, bytes)?;
+    }
+    pace.follow(&warm, start.elapsed());
+    Ok(())
 }
 
 /// One batch at a pace; seconds for one way.
@@ -122,6 +145,8 @@ mod tests {
         assert_eq!(place, [("a", 1, 3), ("b", 1, 3), ("a", 1000, 3), ("b", 1000, 3)]);
         assert!((samples[2].latency_us - 2.0).abs() < 1e-9);
         assert!((samples[2].mb_per_s - 500.0).abs() < 1e-6);
-        assert_eq!(a.visits, [1, 1, 1, 1000, 1000, 1000]);
+        let (warm_up, measured) = a.visits.split_at(WARM_UPS as usize);
+        assert!(warm_up.iter().all(|&bytes| bytes == 1), "{warm_up:?}");
+        assert_eq!(measured, [1, 1, 1, 1000, 1000, 1000]);
     }
 }

@@ -1,5 +1,6 @@
 //! Where the daemon listens.
 
+use nix::unistd::{Uid, geteuid};
 use std::env;
 use std::path::PathBuf;
 
@@ -7,6 +8,9 @@ use std::path::PathBuf;
 pub const SOCKET_VAR: &str = "V4V_SOCKET";
 /// The variable that names the domain which a process joins.
 pub const DOMAIN_VAR: &str = "V4V_DOMAIN";
+
+/// Where root's daemon listens unless told otherwise, for root and those whom its policy lets in.
+pub const ROOT_SOCKET: &str = "/run/v4vd.sock";
 
 /// Whether the user said where the daemon is, so that its path is no default.
 #[must_use]
@@ -21,12 +25,47 @@ pub fn socket_path() -> PathBuf {
     if let Some(path) = env::var_os(SOCKET_VAR).filter(|p| !p.is_empty()) {
         return path.into();
     }
-    let uid = nix::unistd::geteuid();
+    let uid = geteuid();
     if uid.is_root() {
-        return "/run/v4vd.sock".into();
+        return ROOT_SOCKET.into();
     }
     match env::var_os("XDG_RUNTIME_DIR").filter(|p| !p.is_empty()) {
         Some(dir) => PathBuf::from(dir).join("v4vd.sock"),
         None => format!("/tmp/v4vd-{uid}.sock").into(),
+    }
+}
+
+/// Whose path [`socket_path`] is, and what to do where nobody answers there: the end of a sentence.
+#[must_use]
+pub fn advice() -> String {
+    advise(is_path_given(), geteuid())
+}
+
+fn advise(is_path_given: bool, uid: Uid) -> String {
+    if is_path_given {
+        format!("which {SOCKET_VAR} names: start it there with `v4vd`, or name another socket")
+    } else if uid.is_root() {
+        format!(
+            "which belongs to root: start it with `v4vd`, or point {SOCKET_VAR} at the socket of another user's"
+        )
+    } else {
+        format!(
+            "which belongs to uid {uid}: start it with `v4vd`, or, if its policy lets you in, join root's with {SOCKET_VAR}={ROOT_SOCKET}"
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn advice_says_whose_path_it_is() {
+        let root = Uid::from_raw(0);
+        assert!(advise(false, root).starts_with("which belongs to root: start it with `v4vd`"));
+        let user = advise(false, Uid::from_raw(1000));
+        assert!(user.starts_with("which belongs to uid 1000: start it"), "{user}");
+        assert!(user.contains("V4V_SOCKET=/run/v4vd.sock"), "{user}");
+        assert!(advise(true, root).starts_with("which V4V_SOCKET names"));
     }
 }

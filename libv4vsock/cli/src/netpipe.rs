@@ -26,9 +26,12 @@ pub(crate) struct Options {
     /// Seconds for the sweep
     #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=3600))]
     seconds: u64,
-    /// Greatest message in bytes
-    #[arg(long, default_value_t = sizes::LONGEST, value_parser = clap::value_parser!(usize))]
+    /// The longest message: fewer rows with a smaller one
+    #[arg(long, default_value = "16M", value_parser = sizes::parse)]
     longest: usize,
+    /// Bytes less and more at each size from 16 B on; 0 for none: 48 rows instead of 130
+    #[arg(long, default_value_t = sizes::PERTURBATION, value_parser = sizes::parse_perturbation)]
+    perturbation: usize,
     /// One JSON object a line: path, bytes, latency_us, mb_per_s, runs
     #[arg(long)]
     json: bool,
@@ -62,7 +65,7 @@ fn listen(options: &Options) -> io::Result<()> {
 
 fn sweep(server: &str, options: &Options) -> io::Result<()> {
     let stream = V4vStream::connect(server)?;
-    let sizes = sizes::netpipe(options.longest, sizes::PERTURBATION);
+    let sizes = sizes::netpipe(options.longest, options.perturbation);
     let plan = Plan {
         sizes,
         budget: Duration::from_secs(options.seconds),

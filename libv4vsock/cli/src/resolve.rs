@@ -3,7 +3,7 @@
 use crate::output::output;
 use clap::Args;
 use std::io::{self, Write};
-use v4vsock::{ToV4vAddr, V4vAddr};
+use v4vsock::{Backend, ToV4vAddr, V4vAddr, backend};
 
 #[derive(Args)]
 pub(crate) struct Options {
@@ -17,6 +17,11 @@ pub(crate) struct Options {
 pub(crate) fn run(options: &Options) -> io::Result<()> {
     let address: V4vAddr = (options.domain.as_str(), 0).to_v4v_addr()?;
     let name = address.domain_name()?;
+    // Hosted, every domain has a name; a kernel knows only those that its administrator wrote down.
+    if name.is_none() && backend()? == Backend::Hosted {
+        let sentence = format!("no domain has the number {}", address.domain());
+        return Err(io::Error::new(io::ErrorKind::NotFound, sentence));
+    }
     if options.json {
         writeln!(
             output(),

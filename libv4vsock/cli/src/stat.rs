@@ -49,7 +49,12 @@ pub(crate) fn run(options: &Options) -> io::Result<()> {
     if let Backend::Kernel { .. } = backend()? {
         return out.write_all(&fs::read(PROC_FILE)?);
     }
-    for domain in domains()? {
+    let domains = domains()?;
+    if domains.is_empty() {
+        // On stderr: to a program no domains are no lines.
+        eprintln!("v4v: there are no domains: no process has joined v4vd, or all have left");
+    }
+    for domain in domains {
         // A domain may go between the two questions; then it has no rings to show.
         let rings = if options.domains {
             None

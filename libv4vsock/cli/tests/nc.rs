@@ -1,27 +1,19 @@
 //! `v4v nc` as in the README, with every order of ends.
 
+mod common;
+
+use common::{PROGRAM, daemon};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::io::{Read, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use v4v_hosted::paths::{DOMAIN_VAR, SOCKET_VAR};
-use v4v_hosted::spawn::{self, Daemon};
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_v4v");
 /// More than a ring holds.
 const LONG: usize = 3 << 20;
-
-fn daemon() -> Daemon {
-    static COUNT: AtomicU32 = AtomicU32::new(0);
-    let count = COUNT.fetch_add(1, Ordering::Relaxed);
-    let program = spawn::built_in(&PathBuf::from(PROGRAM).with_file_name("")).expect("v4vd builds");
-    let socket = std::env::temp_dir().join(format!("v4v-nc-{}-{count}.sock", std::process::id()));
-    Daemon::start(&program, socket, None).expect("v4vd listens")
-}
 
 /// A running `v4v nc`, and what it puts out.
 struct Nc {

@@ -10,7 +10,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use v4v_hosted::packet;
-use v4v_hosted::paths::{SOCKET_VAR, is_path_given, socket_path};
+use v4v_hosted::paths::{SOCKET_VAR, advice, is_path_given, socket_path};
 use v4v_hosted::wire::{MAGIC, PACKET_MAX, Request, Response, VERSION, op};
 use v4v_ring::DomId;
 
@@ -224,10 +224,15 @@ fn check_daemon(socket: &OwnedFd, path: &Path) -> io::Result<()> {
 
 fn no_daemon(error: io::Error, path: &Path) -> io::Error {
     let errno = error.raw_os_error().unwrap_or(libc::ECONNREFUSED);
-    let reason = format!(
-        "no v4vd answers at {} ({error}): start it with `v4vd`, or point V4V_SOCKET at its socket",
-        path.display()
-    );
+    let place = path.display();
+    let reason = if errno == libc::EACCES {
+        let uid = nix::unistd::geteuid();
+        format!(
+            "uid {uid} may not reach {place}: the policy of the v4vd there (`v4vd --policy FILE`) has to let that user in"
+        )
+    } else {
+        format!("no v4vd answers at {place}, {}", advice())
+    };
     crate::error::with_reason(errno, &reason)
 }
 

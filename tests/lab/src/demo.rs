@@ -13,8 +13,15 @@ pub(crate) struct Options {
     #[arg(long)]
     json: bool,
     /// Seconds for the sweep over all transports
-    #[arg(long, default_value_t = 90.0)]
+    #[arg(long, default_value_t = 90.0, value_parser = seconds)]
     seconds: f64,
+}
+
+fn seconds(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(seconds) if (0.1..=3600.0).contains(&seconds) => Ok(seconds),
+        _ => Err("seconds, from 0.1 to 3600".to_owned()),
+    }
 }
 
 /// Builds, starts a daemon, sweeps, plots. Whether all went well.
@@ -40,4 +47,17 @@ pub(crate) fn run(options: &Options) -> io::Result<bool> {
         .env("V4V_BACKEND", "hosted")
         .status()?
         .success())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_time_at_all_is_refused_where_it_is_typed() {
+        assert_eq!(seconds("0.1"), Ok(0.1));
+        for wrong in ["0", "-1", "NaN", "3601", "soon"] {
+            assert!(seconds(wrong).is_err(), "{wrong}");
+        }
+    }
 }

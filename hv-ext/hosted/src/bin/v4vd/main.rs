@@ -16,7 +16,8 @@ use v4v_hosted::paths::socket_path;
 #[derive(Debug, Parser)]
 #[command(name = "v4vd", version, after_help = AFTER)]
 struct Cli {
-    /// Where to listen [default: $V4V_SOCKET, else /run/v4vd.sock for root, else v4vd.sock in $XDG_RUNTIME_DIR]
+    /// Where to listen [default: $V4V_SOCKET, else /run/v4vd.sock for root, else v4vd.sock in $XDG_RUNTIME_DIR, else
+    /// /tmp/v4vd-UID.sock]
     #[arg(long, value_name = "PATH")]
     socket: Option<PathBuf>,
     /// A TOML file: who may be which domain, who may talk to whom, and how much each may have
