@@ -159,6 +159,10 @@ fn a_client_that_leaves_descriptors_unread_is_dropped_and_the_others_are_served(
     };
     request(5000);
     request(5001);
+    // A client has one request a round: after these the daemon has seen both.
+    for _ in 0..3 {
+        steady.call(op::RESOLVE, [0; 4], b"steady");
+    }
     assert_eq!(
         hoarder.receive().map(|r| r.fds.len()),
         Some(3),
