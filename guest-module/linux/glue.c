@@ -475,13 +475,23 @@ static void v4v_tick_work(struct work_struct *work)
 }
 
 static DECLARE_DELAYED_WORK(v4v_tick, v4v_tick_work);
+static DEFINE_SPINLOCK(v4v_tick_lock);
+/* When the pending tick is due, in jiffies. */
+static unsigned long v4v_tick_due;
 
-void v4v_c_tick(u32 after_ms, bool sooner)
+/* A tick that is due sooner stays: whoever asks again and again would push it away for ever. */
+void v4v_c_tick(u32 after_ms)
 {
-	if (sooner)
-		mod_delayed_work(v4v_queue, &v4v_tick, msecs_to_jiffies(after_ms));
-	else
-		queue_delayed_work(v4v_queue, &v4v_tick, msecs_to_jiffies(after_ms));
+	unsigned long after = msecs_to_jiffies(after_ms);
+	unsigned long flags, due;
+
+	spin_lock_irqsave(&v4v_tick_lock, flags);
+	due = jiffies + after;
+	if (!delayed_work_pending(&v4v_tick) || time_before(due, v4v_tick_due)) {
+		v4v_tick_due = due;
+		mod_delayed_work(v4v_queue, &v4v_tick, after);
+	}
+	spin_unlock_irqrestore(&v4v_tick_lock, flags);
 }
 
 static irqreturn_t v4v_irq(int irq, void *dev)
