@@ -98,7 +98,8 @@ void v4v_c_log(u32 level, const u8 *text, size_t len)
 		pr_err("%.*s\n", (int)len, text);
 		break;
 	case 4:
-		pr_warn("%.*s\n", (int)len, text);
+		/* Most of these a peer or a user can cause, as often as it likes. */
+		pr_warn_ratelimited("%.*s\n", (int)len, text);
 		break;
 	default:
 		pr_info("%.*s\n", (int)len, text);
