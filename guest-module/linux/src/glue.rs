@@ -1,4 +1,4 @@
-//! The kernel's C as Rust sees it: `glue.h`, and a safe function for each that has no precondition left.
+//! The kernel's C as Rust sees it: `glue/glue.h`, and a safe function for each that has no precondition left.
 //!
 //! All functions here may sleep unless they say otherwise.
 
