@@ -108,7 +108,7 @@ impl Platform for Xen {
             Err(e) => {
                 if e == Errno::NOSPC {
                     warning!(
-                        "this domain's rings are used up: raise argo_max_rings (our extension), or close sockets"
+                        "this domain's rings are used up: close sockets, or boot Xen with a greater argo=max-rings or max-pages"
                     );
                 }
                 Err(e)
