@@ -185,8 +185,24 @@ impl<P: Platform> Conn<P> {
         }
     }
 
-    /// Whether a FIN waits behind unread bytes. The peer is gone, so the ring does not change; and if it lies, it only
-    /// chooses which of two errors its own connection ends with.
+    /// Whether a FIN waits behind unread bytes of a peer that is still there: it is always the last message, and a bare
+    /// header. So where the last slot is none, which one look tells, the ring need not be walked.
+    pub(crate) fn fin_ahead(&self) -> bool {
+        let mem = self.ring.mem();
+        let len = mem.data_len();
+        let Some(end) = check_tx(mem.load(Word::Tx), len) else {
+            return false;
+        };
+        let mut raw = [0; MESSAGE_HEADER as usize];
+        // A ring is at least three slots long, so the sum does not wrap.
+        mem.read(advance(end, len - MESSAGE_HEADER, len), &mut raw);
+        let last = MessageHeader::decode(raw);
+        let like_fin = last.kind == kind::FIN && last.len == MESSAGE_HEADER && last.source == self.peer_ring;
+        like_fin && self.fin_in_ring()
+    }
+
+    /// Whether a FIN is among the messages not yet given back. Bytes of data may look like one, so each header is passed
+    /// from the first on. A peer that lies only chooses which of two ends its own connection has.
     fn fin_in_ring(&self) -> bool {
         let mem = self.ring.mem();
         let len = mem.data_len();

@@ -66,6 +66,13 @@ pub const fn chunk_max(len: u32) -> u32 {
     }
 }
 
+/// Payload for which a ring of `len` data bytes must have room before its sender counts as able to write. A stream's writer
+/// that woke for every freed slot would send in crumbs; the reader gives back quarters, so an eighth comes.
+#[must_use]
+pub const fn send_low_water(stream: bool, len: u32) -> u32 {
+    if stream { len / 8 } else { packet_max(len) }
+}
+
 /// Whether a ring of `len` data bytes may carry a connection.
 #[must_use]
 pub const fn conn_ring_ok(len: u32) -> bool {

@@ -35,12 +35,12 @@ impl PollState {
     }
 }
 
-/// What a connection is ready for. Bits come and go as in Linux's TCP, with one difference: [`rdhup`](PollState::rdhup) shows once
-/// what the peer sent before its FIN is read.
+/// What a connection is ready for. Bits come and go as in Linux's TCP: [`rdhup`](PollState::rdhup) shows as soon as FIN is
+/// there, before what precedes it is read.
 pub fn connection<P: Platform>(conn: &Conn<P>, tx: &mut TxHalf<P>, rx: &mut RxHalf<P>) -> PollState {
     tx.lost(conn);
     rx.refresh(conn);
-    let rdhup = conn.has(flag::FIN_SEEN | flag::READ_SHUT | flag::RESET);
+    let rdhup = conn.has(flag::FIN_SEEN | flag::READ_SHUT | flag::RESET) || conn.fin_ahead();
     PollState {
         input: rx.readable(conn),
         output: conn.has(flag::NO_SEND) || tx.writable(conn),

@@ -13,7 +13,7 @@
 use crate::conn::{Conn, flag};
 use crate::errno::Errno;
 use crate::frame::{SocketKind, kind};
-use crate::limits::{CONTROL_RESERVE, chunk_max, packet_max};
+use crate::limits::{CONTROL_RESERVE, chunk_max, packet_max, send_low_water};
 use crate::platform::{Payload, Platform, Transmit};
 
 /// The sending half; `send`, `shutdown` and waiting for space go through it.
@@ -32,17 +32,11 @@ impl<P: Platform> TxHalf<P> {
     /// `len`: data bytes of the peer's ring, by its claim.
     pub(crate) fn new(tx: Option<P::Tx>, kind: SocketKind, len: u32) -> Self {
         let stream = kind == SocketKind::Stream;
-        // A writer that woke for every freed slot would send in crumbs. The reader gives back quarters, so an eighth comes.
-        let (message_max, low_water) = if stream {
-            (chunk_max(len), len / 8)
-        } else {
-            (packet_max(len), packet_max(len))
-        };
         Self {
             tx,
             stream,
-            message_max,
-            low_water,
+            message_max: if stream { chunk_max(len) } else { packet_max(len) },
+            low_water: send_low_water(stream, len),
         }
     }
 

@@ -141,9 +141,8 @@ impl World {
             prop_assert_eq!(poll.input, !side.inbox.is_empty() || ended);
             prop_assert_eq!(poll.err, side.error.is_some());
             prop_assert!(poll.output || !(side.write_shut || side.reset || side.peer_closed));
-            let rdhup = side.reset || side.read_shut || side.fin && side.inbox.is_empty();
-            prop_assert_eq!(poll.rdhup, rdhup);
-            prop_assert_eq!(poll.hup, side.reset || rdhup && side.write_shut);
+            prop_assert_eq!(poll.rdhup, ended);
+            prop_assert_eq!(poll.hup, side.reset || ended && side.write_shut);
             prop_assert_eq!(conn.rx.available(&conn.conn), side.inbox.len());
         }
         Ok(())

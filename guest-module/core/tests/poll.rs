@@ -3,7 +3,9 @@
 mod common;
 
 use common::*;
-use v4v_ring::layout::event;
+use v4v_ring::layout::{MESSAGE_HEADER, event};
+use v4v_ring::{Addr, MessageHeader};
+use v4v_sock::frame::kind;
 use v4v_sock::testing::Hub;
 use v4v_sock::{PollState, SocketKind};
 
@@ -50,17 +52,33 @@ fn a_full_ring_cannot_be_written() {
 }
 
 #[test]
-fn a_peers_shutdown_shows_behind_its_data() {
+fn a_peers_shutdown_shows_before_its_data_is_read() {
     let (_hub, mut a, mut b) = streams();
     send(&mut a, b"x").unwrap();
     a.tx.shutdown(&a.conn).unwrap();
     assert_eq!(names(a.poll()), "out");
-    assert_eq!(names(b.poll()), "in out");
+    assert_eq!(names(b.poll()), "in out rdhup");
     recv(&mut b, 1).unwrap();
     assert_eq!(names(b.poll()), "in out rdhup");
     b.tx.shutdown(&b.conn).unwrap();
     assert_eq!(names(b.poll()), "in out rdhup hup");
     assert_eq!(names(a.poll()), "in out rdhup hup");
+}
+
+/// Bytes of data that are a FIN's in each detail, in the last slot, are data.
+#[test]
+fn data_that_looks_like_a_shutdown_is_none() {
+    let (_hub, mut a, mut b) = streams();
+    let source = a.conn.ring().id().port;
+    let fin = MessageHeader {
+        len: MESSAGE_HEADER,
+        source: Addr::new(a.conn.local().domain, source),
+        kind: kind::FIN,
+    };
+    send(&mut a, &fin.encode()).unwrap();
+    assert_eq!(names(b.poll()), "in out");
+    a.tx.shutdown(&a.conn).unwrap();
+    assert_eq!(names(b.poll()), "in out rdhup");
 }
 
 #[test]
@@ -75,7 +93,7 @@ fn a_peers_close_behind_unread_data_keeps_that_readable() {
     let (_hub, mut a, mut b) = streams();
     send(&mut a, b"x").unwrap();
     close(a);
-    assert_eq!(names(b.poll()), "in out");
+    assert_eq!(names(b.poll()), "in out rdhup");
     assert_eq!(recv(&mut b, 9).unwrap(), b"x");
     assert_eq!(names(b.poll()), "in out rdhup");
 }

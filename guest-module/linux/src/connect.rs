@@ -3,7 +3,6 @@
 use crate::glue::{self, wake};
 use crate::hv;
 use crate::link::Link;
-use crate::platform::Xen;
 use crate::socket::{Phase, Socket, State, with_port};
 use crate::table;
 use crate::wait::{FOREVER, Waiter};
@@ -65,7 +64,7 @@ impl Socket {
             return Err(e);
         }
         let port = state.port.as_ref().map(crate::ports::Port::number);
-        let connector = Connector::start(Xen { sk: self.sk }, to, self.options(), port)?;
+        let connector = Connector::start(self.xen(), to, self.options(), port).map_err(refused)?;
         if let Some(ring) = connector.ring() {
             ring.mem().0.serves.store(true, Ordering::Release);
         }
@@ -101,7 +100,7 @@ impl Socket {
             }
             Err(e) => {
                 state.phase = Phase::Idle;
-                Err(e)
+                Err(refused(e))
             }
         }
     }
@@ -237,13 +236,18 @@ impl Socket {
             one.socket.connect(Some(two.socket.local()))?;
             return two.socket.connect(Some(one.socket.local()));
         }
-        let open = |port| Listener::listen(Xen { sk: self.sk }, port, 1, self.options());
+        let open = |port| Listener::listen(self.xen(), port, 1, self.options());
         let (port, mut listener) = with_port(0, open)?;
         let to = Addr::new(hv::domain(), port.number());
-        let mut connector = Connector::start(Xen { sk: other.sk }, to, other.options(), None)?;
+        let mut connector = Connector::start(other.xen(), to, other.options(), None)?;
         let accepted = listener.accept()?;
         let connected = connector.progress()?;
         self.establish(&mut self.state.lock(), accepted)?;
         other.establish(&mut other.state.lock(), connected)
     }
+}
+
+/// What a user is told of a failed attempt. TCP's users know no domains: one that does not exist refuses.
+fn refused(e: Errno) -> Errno {
+    if e == Errno::SRCH { Errno::CONNREFUSED } else { e }
 }

@@ -28,8 +28,8 @@ impl Dgram {
     ///
     /// # Errors
     /// [`Errno::ADDRINUSE`], [`Errno::NOMEM`], Xen's.
-    pub(crate) fn bind(sk: Sk, port: u32, len: u32) -> Result<Self, Errno> {
-        let (socket, rx) = Datagram::bind(Xen { sk }, port, len)?;
+    pub(crate) fn bind(xen: Xen, port: u32, len: u32) -> Result<Self, Errno> {
+        let (socket, rx) = Datagram::bind(xen, port, len)?;
         Ok(Self {
             socket,
             rx: Mutex::new(Class::Rx, rx)?,

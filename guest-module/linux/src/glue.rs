@@ -1,4 +1,4 @@
-//! The kernel's C as Rust sees it: `glue.h`, and a safe function for each that has no precondition left.
+//! The kernel's C as Rust sees it: `glue/glue.h`, and a safe function for each that has no precondition left.
 //!
 //! All functions here may sleep unless they say otherwise.
 
@@ -119,7 +119,7 @@ pub(crate) mod raw {
 
         pub(crate) fn v4v_c_wake(sk: *mut RawSock, what: u32);
         pub(crate) fn v4v_c_work(sk: *mut RawSock);
-        pub(crate) fn v4v_c_tick(after_ms: u32, sooner: bool);
+        pub(crate) fn v4v_c_tick(after_ms: u32);
         pub(crate) fn v4v_c_wait_begin(sk: *mut RawSock, entry: *mut u64);
         pub(crate) fn v4v_c_wait_end(sk: *mut RawSock, entry: *mut u64);
         pub(crate) fn v4v_c_wait(entry: *mut u64, timeout: i64) -> i64;
@@ -159,8 +159,8 @@ macro_rules! plain {
 plain! {
     /// 64 bits from the kernel's generator; does not sleep.
     random = v4v_c_random() -> u64;
-    /// Runs the module's tick after so long; one that is due already moves only where `sooner` says so. Does not sleep.
-    tick = v4v_c_tick(after_ms: u32, sooner: bool);
+    /// Runs the module's tick within so long, or when it is due anyhow where that is sooner. Does not sleep.
+    tick = v4v_c_tick(after_ms: u32);
     /// Whether the current process has a signal to handle; does not sleep.
     signal_pending = v4v_c_signal_pending() -> bool;
     /// Jiffies in so many milliseconds; does not sleep.

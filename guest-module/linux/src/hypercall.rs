@@ -38,6 +38,10 @@ pub(crate) mod answer {
     pub(crate) const EXISTS: u16 = 1;
     /// The space that was asked for is there.
     pub(crate) const SUFFICIENT: u16 = 8;
+    /// So much space is never there.
+    pub(crate) const TOO_LONG: u16 = 0x10;
+    /// The space is not there, and Xen could not note that this domain waits for it.
+    pub(crate) const BUSY: u16 = 0x20;
 }
 
 /// `xen_argo_register_ring_t`, and with `len` left out `xen_argo_unregister_ring_t`.
@@ -206,6 +210,27 @@ impl<const N: usize> Questions<N> {
         self.count = count.min(N).min(NOTIFY_MAX) as u32;
         // Xen writes the answers: the pointer has to allow that.
         call(OP_NOTIFY, (&raw mut *self).cast_const(), NOTHING, 0, 0).map(drop)
+    }
+}
+
+/// Whether `ring` has room for a message of `space` bytes. Where it has not, Xen has noted that this domain waits for some.
+///
+/// # Errors
+/// [`Errno::BUSY`] where it could not note that, [`Errno::NOENT`] without such a ring, [`Errno::MSGSIZE`] where there never is
+/// so much room.
+pub(crate) fn has_room(ring: Addr, space: u32) -> Result<bool, Errno> {
+    let mut questions = Questions::new([Question::new(ring, space)]);
+    questions.ask(1)?;
+    // SAFETY: a pointer to a live local's aligned field; Xen wrote it behind the compiler's back.
+    let flags = unsafe { (&raw const questions.entry[0].flags).read_volatile() };
+    if flags & answer::EXISTS == 0 {
+        Err(Errno::NOENT)
+    } else if flags & answer::TOO_LONG != 0 {
+        Err(Errno::MSGSIZE)
+    } else if flags & answer::BUSY != 0 {
+        Err(Errno::BUSY)
+    } else {
+        Ok(flags & answer::SUFFICIENT != 0)
     }
 }
 

@@ -1,9 +1,9 @@
 //! AF_V4V inside the Linux kernel of a Xen guest: the socket core (`guest-module/core`) on Argo's hypercalls.
 //!
 //! ```text
-//!   system call ─► glue.c (struct proto_ops) ─► ops ─► socket ─► link, dgram, connect ─► v4v_sock
-//!                                                                                          │ Platform, Transmit
-//!   VIRQ_ARGO ─► irq ─► table ─► wakes the sockets of the rings with news        platform, hypercall, ring ─► Xen
+//!   system call ─► glue/ops.c ─► ops ─► socket ─► link, dgram, connect ─► v4v_sock
+//!                                                                            │ Platform, Transmit
+//!   VIRQ_ARGO ─► irq ─► table ─► wakes the sockets of the rings with news    platform, hypercall, ring ─► Xen
 //! ```
 //!
 //! | file | what it holds |

@@ -52,14 +52,14 @@ pub(crate) fn keep(link: Box<Link>) {
             until: glue::clock_ns() + PATIENCE_NS,
         });
         COUNT.store(list.len() as u32, Ordering::Release);
-        glue::tick(LOOK_MS, false);
+        glue::tick(LOOK_MS);
     }
 }
 
 /// Space may have come free. Called from the interrupt.
 pub(crate) fn space_came() {
     if COUNT.load(Ordering::Acquire) > 0 {
-        glue::tick(0, true);
+        glue::tick(0);
     }
 }
 

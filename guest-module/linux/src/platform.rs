@@ -13,13 +13,19 @@ use alloc::sync::Arc;
 use core::sync::atomic::Ordering;
 use v4v_ring::layout::{event, state};
 use v4v_ring::{Addr, DomId, RingMem, Word};
-use v4v_sock::{Errno, Platform, RingId, Transmit};
+use v4v_sock::limits::send_low_water;
+use v4v_sock::{Errno, Platform, RingId, SocketKind, Transmit};
+
+/// How often Xen is asked for room while events come in between.
+const ASK_TRIES: usize = 4;
 
 /// The way to Xen for one socket, whose rings wake it.
 #[derive(Clone, Debug)]
 pub(crate) struct Xen {
     /// Only used while rings are registered, which the socket itself does.
     pub(crate) sk: Sk,
+    /// What its connections are.
+    pub(crate) kind: SocketKind,
 }
 
 impl Xen {
@@ -102,7 +108,7 @@ impl Platform for Xen {
             Err(e) => {
                 if e == Errno::NOSPC {
                     warning!(
-                        "this domain's rings are used up: raise argo_max_rings (our extension), or close sockets"
+                        "this domain's rings are used up: close sockets, or boot Xen with a greater argo=max-rings or max-pages"
                     );
                 }
                 Err(e)
@@ -131,6 +137,8 @@ impl Platform for Xen {
             own,
             remote,
             len,
+            low_water: send_low_water(self.kind == SocketKind::Stream, len),
+            doubt: false,
             gone: false,
         })
     }
@@ -172,6 +180,10 @@ pub(crate) struct XenTx {
     own: KernelRing,
     remote: Addr,
     len: u32,
+    /// Payload that must fit before the sender counts as able to write.
+    low_water: u32,
+    /// A send found no room and none has succeeded since: an event does not say what it is for, so Xen is asked.
+    doubt: bool,
     gone: bool,
 }
 
@@ -182,11 +194,13 @@ impl XenTx {
         let events = table::event_count();
         match waits(send(self.own.0.id.port, self.remote)) {
             Ok(()) => {
+                self.doubt = false;
                 stats::count(Counter::Sends);
                 stats::add(Counter::SentBytes, len.into());
                 Ok(())
             }
             Err(Errno::AGAIN) => {
+                self.doubt = true;
                 stats::count(Counter::Full);
                 table::block(&self.own, events);
                 Err(Errno::AGAIN)
@@ -196,6 +210,27 @@ impl XenTx {
                 Err(e)
             }
         }
+    }
+
+    /// Asks Xen whether there is room for what the sender needs; where there is none, an event tells when there is.
+    fn ask(&mut self) -> bool {
+        for _ in 0..ASK_TRIES {
+            let events = table::event_count();
+            match hypercall::has_room(self.remote, self.low_water) {
+                Ok(false) => {}
+                Err(Errno::BUSY) => probe::retry_soon(),
+                // A ring that is gone, or shorter than its owner said: the next send says so.
+                Ok(true) | Err(_) => {
+                    self.doubt = false;
+                    return true;
+                }
+            }
+            if table::block(&self.own, events) {
+                return false;
+            }
+        }
+        // Events keep coming. A sender that takes this for room and finds none is told to wait.
+        true
     }
 
     /// The remote ring's address, and its length by its owner's claim.
@@ -224,9 +259,11 @@ impl Transmit for XenTx {
         self.note(0, |from, to| hypercall::sendv(from, to, kind, pieces, false))
     }
 
-    /// The ring counts as full from a send that found it so until an event says otherwise, and as empty else.
+    /// Xen does not say how much room there is. The ring counts as full from a send that found it so until Xen says otherwise,
+    /// which it is asked after each event, and as empty else.
     fn room(&mut self, _: u32) -> Option<u32> {
-        (!self.own.0.blocked.load(Ordering::Acquire)).then_some(self.len)
+        let full = self.own.0.blocked.load(Ordering::Acquire) || self.doubt && !self.ask();
+        (!full).then_some(self.len)
     }
 
     #[inline]

@@ -6,6 +6,7 @@ use crate::hv;
 use crate::hypercall::{Question, Questions, answer};
 use crate::linger;
 use crate::ring::KernelRing;
+use crate::stats::{self, Counter};
 use crate::table;
 use core::sync::atomic::{AtomicBool, Ordering};
 use v4v_ring::Addr;
@@ -21,13 +22,14 @@ static RETRY: AtomicBool = AtomicBool::new(false);
 
 /// A ring watches something that only this side can look at.
 pub(crate) fn needed() {
-    glue::tick(period(), false);
+    glue::tick(period());
 }
 
 /// A send waits that nobody will wake.
 pub(crate) fn retry_soon() {
+    stats::count(Counter::Retries);
     RETRY.store(true, Ordering::Release);
-    glue::tick(RETRY_MS, true);
+    glue::tick(RETRY_MS);
 }
 
 fn period() -> u32 {
@@ -40,10 +42,10 @@ pub(crate) fn tick() {
         table::retry_blocked();
     }
     if linger::run() {
-        glue::tick(linger::period(), false);
+        glue::tick(linger::period());
     }
     if !hv::has_watch() && look_for_peers() {
-        glue::tick(period(), false);
+        glue::tick(period());
     }
 }
 

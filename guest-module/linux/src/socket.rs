@@ -107,6 +107,14 @@ impl Socket {
         Ok(())
     }
 
+    /// The way to Xen for its rings.
+    pub(crate) fn xen(&self) -> Xen {
+        Xen {
+            sk: self.sk,
+            kind: self.kind,
+        }
+    }
+
     /// What its connections are.
     pub(crate) fn options(&self) -> ConnOptions {
         ConnOptions {
@@ -116,12 +124,12 @@ impl Socket {
     }
 
     pub(crate) fn bind(&self, domain: DomId, port: u32) -> Result<(), Errno> {
-        if !domain.is_any() && domain != hv::domain() {
-            return Err(Errno::ADDRNOTAVAIL);
-        }
         let mut state = self.state.lock();
         if state.port.is_some() || !matches!(state.phase, Phase::Idle) {
             return Err(Errno::INVAL);
+        }
+        if !domain.is_any() && domain != hv::domain() {
+            return Err(Errno::ADDRNOTAVAIL);
         }
         if self.kind == SocketKind::Datagram {
             return self.open_dgram(&mut state, port);
@@ -133,7 +141,7 @@ impl Socket {
     /// Opens the datagram socket on `port`; on one of the module's choice for 0.
     fn open_dgram(&self, state: &mut State, port: u32) -> Result<(), Errno> {
         let len = hv::ring_len(self.sk.receive_buffer());
-        let (port, dgram) = with_port(port, |port| Dgram::bind(self.sk, port, len))?;
+        let (port, dgram) = with_port(port, |port| Dgram::bind(self.xen(), port, len))?;
         let active = Box::try_new(Active::Dgram(dgram)).map_err(|_| Errno::NOMEM)?;
         state.port = Some(port);
         self.activate(state, active);
@@ -168,7 +176,7 @@ impl Socket {
             Phase::Idle => {}
             Phase::Connecting(_) | Phase::Active => return Err(Errno::INVAL),
         }
-        let open = |port| Listener::listen(Xen { sk: self.sk }, port, backlog, self.options());
+        let open = |port| Listener::listen(self.xen(), port, backlog, self.options());
         let listener = match &state.port {
             Some(port) => open(port.number())?,
             None => {

@@ -25,6 +25,8 @@ pub(crate) enum Counter {
     Sleeps,
     /// Waits that a spin ended.
     Spins,
+    /// Sends put off to the tick, because Xen could not note that they wait.
+    Retries,
     /// Connections established.
     Connections,
     /// Connections that ended with a reset.
@@ -32,7 +34,7 @@ pub(crate) enum Counter {
 }
 
 /// Names, in the order of [`Counter`].
-pub(crate) const NAMES: [&str; 12] = [
+pub(crate) const NAMES: [&str; 13] = [
     "interrupts",
     "sends",
     "sent_bytes",
@@ -43,6 +45,7 @@ pub(crate) const NAMES: [&str; 12] = [
     "notifies",
     "sleeps",
     "spins",
+    "retries",
     "connections",
     "resets",
 ];

@@ -95,7 +95,7 @@ bool v4v_c_iter_copy_to(const void *from, size_t len, struct iov_iter *iter);
 /* sockets and waiting */
 void v4v_c_wake(struct sock *sk, u32 what);
 void v4v_c_work(struct sock *sk);
-void v4v_c_tick(u32 after_ms, bool sooner);
+void v4v_c_tick(u32 after_ms);
 void v4v_c_wait_begin(struct sock *sk, void *entry);
 void v4v_c_wait_end(struct sock *sk, void *entry);
 /* Sleeps for at most timeout jiffies; returns what is left of it. */
