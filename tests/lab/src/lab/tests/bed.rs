@@ -1,5 +1,6 @@
 //! What the tests of one hypervisor share: a machine that boots when it is first needed, and its guests.
 
+use super::emulator;
 use crate::lab::build::Built;
 use crate::lab::consoles::tail;
 use crate::lab::domains::{Guest, Kind};
@@ -15,6 +16,9 @@ const MEMORY: u32 = 4096;
 /// Xen's parameters that let every domain use Argo, wildcard rings too, and show all that Xen says, about guests' mistakes a few
 /// lines at a time: a hostile guest makes thousands a second.
 const PARAMETERS: &str = "argo=1,mac-permissive=1 guest_loglvl=error/all loglvl=all";
+
+/// Runs of a test whose guests the emulator ends.
+const TRIES: u32 = 3;
 
 /// The machine and the guests that tests left for the next.
 pub(super) struct Bed<'a> {
@@ -38,14 +42,27 @@ impl<'a> Bed<'a> {
         }
     }
 
-    /// Runs one test. After a failure the machine is given up, so that the next test has a new one.
+    /// Runs one test. After a failure the machine is given up, so that the next test has a new one; a test whose guest the emulator
+    /// ended is run again there, and a line says so.
     pub(super) fn play(&mut self, test: fn(&mut Self) -> io::Result<()>) -> io::Result<()> {
-        test(self).map_err(|error| {
+        let mut left = TRIES;
+        loop {
+            let before = self.console().map_or(0, |log| log.len());
+            let Err(error) = test(self) else {
+                return Ok(());
+            };
+            let log = self.console().unwrap_or_default();
+            // The test may have taken a machine of its own, whose log begins anew.
+            let emulator = emulator::ended_any(log.get(before..).unwrap_or(&log));
             let consoles = self.consoles();
             self.guests.clear();
             self.machine = None;
-            io::Error::other(format!("{error}\n{consoles}"))
-        })
+            left -= 1;
+            if !emulator || left == 0 {
+                return Err(io::Error::other(format!("{error}\n{consoles}")));
+            }
+            println!("the emulator ended a guest; once more: {error}");
+        }
     }
 
     pub(super) fn whose(&self) -> Whose {

@@ -1,6 +1,7 @@
 //! Guests with raw hypercall access do their worst while two others exchange data.
 
 use super::bed::Bed;
+use super::emulator;
 use super::faults::{free_heap, heap_is_back};
 use super::module::{pair, quiet, transfer};
 use crate::lab::domains::{Guest, Kind};
@@ -14,15 +15,6 @@ const STORM: Duration = Duration::from_secs(40);
 
 /// Storms that are tried where the emulator ends one. About every second is ended on a machine with much else to do.
 const STORMS: u32 = 5;
-
-/// Lines of Xen's dump of a virtual CPU's registers that are looked at.
-const DUMP: usize = 8;
-
-/// Xen's code segment, `__HYPERVISOR_CS64` of its public header `arch-x86/xen-x86_64.h`.
-const XEN_CODE: &str = "e008";
-
-/// How the addresses of Xen's text begin (`XEN_VIRT_START`).
-const XEN_TEXT: &str = "ffff82d0";
 
 /// How long into a storm its guest is destroyed.
 const CUT: Duration = Duration::from_secs(3);
@@ -92,7 +84,7 @@ fn rage(
     for (storm, (guest, _)) in storms.into_iter().zip(&hostile) {
         let log = bed.console()?;
         let log = log.get(log_before..).unwrap_or_default();
-        if guest.has_crashed()? && ended_by_the_emulator(log, guest.domain) {
+        if guest.has_crashed()? && emulator::ended(log, guest.domain) {
             println!("{}: ended by the emulator; another storm", guest.name);
             whole = false;
             continue;
@@ -107,22 +99,6 @@ fn rage(
         guest.destroy()?;
     }
     Ok(None)
-}
-
-/// Whether Xen's log shows a triple fault of this domain with Xen's own registers for the guest's.
-///
-/// QEMU 7.2's VMRUN now and then goes on in guest mode with the host's code segment, stack and instruction pointer (that behind
-/// VMRUN). Linux has no such selector and no text there, so no other crash of a guest, whoever's fault it may be, is taken for
-/// this one.
-fn ended_by_the_emulator(log: &str, domain: u16) -> bool {
-    log.split("Triple fault").skip(1).any(|after| {
-        let dump: Vec<&str> = after.lines().take(DUMP).collect();
-        dump.iter()
-            .any(|line| line.contains(&format!("hvm guest (d{domain}v")))
-            && dump
-                .iter()
-                .any(|line| line.contains(&format!("RIP:    {XEN_CODE}:[<{XEN_TEXT}")))
-    })
 }
 
 /// Starts a storm in each hostile guest, and waits until they rage.
@@ -150,27 +126,5 @@ fn complaints(console: &str) -> io::Result<()> {
         Ok(())
     } else {
         Err(io::Error::other(bad.join("\n")))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const DUMP_OF_3: &str = "(XEN) d3v0 Triple fault - invoking HVM shutdown action 1
-(XEN) *** Dumping Dom3 vcpu#0 state: ***
-(XEN) ----[ Xen-4.17.5  x86_64  debug=y  Not tainted ]----
-(XEN) CPU:    0
-(XEN) RIP:    e008:[<ffff82d04020b6ab>]
-(XEN) RFLAGS: 0000000000000246   CONTEXT: hvm guest (d3v0)
-";
-
-    #[test]
-    fn only_a_guest_with_the_registers_of_xen_was_ended_by_the_emulator() {
-        assert!(ended_by_the_emulator(DUMP_OF_3, 3));
-        assert!(!ended_by_the_emulator(DUMP_OF_3, 4), "another domain");
-        let of_its_own = DUMP_OF_3.replace("e008:[<ffff82d04020b6ab>]", "0010:[<ffffffff81000000>]");
-        assert!(!ended_by_the_emulator(&of_its_own, 3));
-        assert!(!ended_by_the_emulator("(XEN) d3v0 something else", 3));
     }
 }

@@ -3,6 +3,7 @@
 mod bed;
 mod boots;
 mod conformance;
+mod emulator;
 mod faults;
 mod hostile;
 mod module;
