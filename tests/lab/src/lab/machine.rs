@@ -23,6 +23,35 @@ const BOOT: Duration = Duration::from_secs(180);
 /// guests loop; with XSAVE (and AVX, which needs it) programs die of faults now and then.
 const CPU: &str = "max,-smap,-smep,-rdtscp,-xsave";
 
+/// What the machine's clocks follow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Clock {
+    /// The host's time, on two CPUs.
+    Host,
+    /// Instructions, on one CPU: each takes a nanosecond, whatever else the host does. What a guest takes the time of it counts.
+    Instructions,
+}
+
+impl Clock {
+    fn arguments(self) -> &'static [&'static str] {
+        match self {
+            Self::Host => &["-accel", "tcg,thread=multi", "-smp", "2"],
+            Self::Instructions => &[
+                "-accel",
+                "tcg,thread=single",
+                "-smp",
+                "1",
+                "-icount",
+                "shift=0,sleep=off,align=off",
+                "-seed",
+                "1",
+                "-rtc",
+                "base=2026-01-01T00:00:00,clock=vm",
+            ],
+        }
+    }
+}
+
 /// What to boot.
 pub(crate) struct Plan<'a> {
     /// A name for the folder of logs.
@@ -33,6 +62,7 @@ pub(crate) struct Plan<'a> {
     pub(crate) images: &'a Images,
     /// MiB for all.
     pub(crate) memory: u32,
+    pub(crate) clock: Clock,
     /// Xen's boot parameters beside the console's and dom0's memory.
     pub(crate) parameters: &'a str,
 }
@@ -93,16 +123,8 @@ fn command(plan: &Plan<'_>, folder: &Path, socket: &Path) -> Command {
     let mut command = Command::new("setpriv");
     command.args(["--pdeathsig", "KILL", "qemu-system-x86_64"]);
     command
-        .args([
-            "-accel",
-            "tcg,thread=multi",
-            "-cpu",
-            CPU,
-            "-smp",
-            "2",
-            "-m",
-            &plan.memory.to_string(),
-        ])
+        .args(plan.clock.arguments())
+        .args(["-cpu", CPU, "-m", &plan.memory.to_string()])
         .args([
             "-display",
             "none",

@@ -5,6 +5,7 @@ mod bench;
 mod build;
 mod cache;
 mod consoles;
+mod count;
 mod debian;
 mod domains;
 mod image;
@@ -37,6 +38,8 @@ enum Command {
     Test(tests::Options),
     /// Sweep message sizes between two guests, over AF_V4V and over the split driver, in one boot
     Bench(bench::Options),
+    /// Count the instructions for a message between two guests
+    Count(count::Options),
     /// Boot two guests and give a prompt in one
     Shell(shell::Options),
 }
@@ -52,6 +55,7 @@ pub(crate) fn run(options: &Options) -> io::Result<bool> {
         Command::Build => build::run(),
         Command::Test(options) => tests::run(options),
         Command::Bench(options) => bench::run(options),
+        Command::Count(options) => count::run(options),
         Command::Shell(options) => shell::run(options),
     }
 }

@@ -3,7 +3,7 @@
 use super::build;
 use super::domains::{Guest, Kind};
 use super::link::Program;
-use super::machine::{Machine, Plan};
+use super::machine::{Clock, Machine, Plan};
 use super::xen::{self, Mode, Whose};
 use clap::Args;
 use nix::sys::termios::{SetArg, Termios, cfmakeraw, tcgetattr, tcsetattr};
@@ -24,7 +24,7 @@ pub(crate) struct Options {
 const SESSION: Duration = Duration::from_secs(24 * 3600);
 
 /// MiB for Xen, dom0 and two guests.
-const MEMORY: u32 = 2048;
+const MEMORY: u32 = 3072;
 
 const LIMIT: Duration = Duration::from_secs(60);
 
@@ -39,6 +39,7 @@ pub(crate) fn run(options: &Options) -> io::Result<bool> {
         kernel: &built.kernel,
         images: &built.images,
         memory: MEMORY,
+        clock: Clock::Host,
         parameters: "argo=1,mac-permissive=1",
     })?;
     let link = machine.link();

@@ -6,7 +6,7 @@ mod v4v;
 
 use super::build;
 use super::domains::{Guest, Kind};
-use super::machine::{Machine, Plan};
+use super::machine::{Clock, Machine, Plan};
 use super::xen::{self, Mode, Whose};
 use clap::Args;
 use figures::table;
@@ -27,7 +27,7 @@ pub(crate) struct Options {
 }
 
 /// MiB for Xen, dom0 and two guests.
-const MEMORY: u32 = 2048;
+const MEMORY: u32 = 3072;
 
 /// How long either sweep may take beyond its seconds: the emulator's speed is not known beforehand.
 const PATIENCE: Duration = Duration::from_secs(600);
@@ -42,6 +42,7 @@ pub(crate) fn run(options: &Options) -> io::Result<bool> {
         kernel: &built.kernel,
         images: &built.images,
         memory: MEMORY,
+        clock: Clock::Host,
         parameters: "argo=1,mac-permissive=1",
     })?;
     let link = machine.link();

@@ -5,7 +5,7 @@ use crate::lab::build::Built;
 use crate::lab::consoles::tail;
 use crate::lab::domains::{Guest, Kind};
 use crate::lab::link::Link;
-use crate::lab::machine::{Machine, Plan};
+use crate::lab::machine::{Clock, Machine, Plan};
 use crate::lab::xen::Whose;
 use std::io;
 use std::path::PathBuf;
@@ -94,6 +94,7 @@ impl<'a> Bed<'a> {
             kernel: &self.built.kernel,
             images: &self.built.images,
             memory: MEMORY,
+            clock: Clock::Host,
             parameters,
         })
     }
