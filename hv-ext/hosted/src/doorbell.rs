@@ -43,6 +43,9 @@ pub fn pair() -> io::Result<(Face, Button)> {
     let (face, button) = socketpair(AddressFamily::Unix, SockType::Stream, None, flags)?;
     // The kernel raises this to its least buffer, which makes blocking and unblocking cheap.
     setsockopt(&face, sockopt::SndBuf, &1)?;
+    // Nobody has descriptors to send here; a partner that did could keep the other in a close.
+    crate::packet::refuse_descriptors(&face);
+    crate::packet::refuse_descriptors(&button);
     Ok((Face(face), Button(button)))
 }
 

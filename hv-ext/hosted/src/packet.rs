@@ -31,6 +31,29 @@ pub fn send(socket: impl AsFd, parts: &[&[u8]], fds: &[BorrowedFd<'_>]) -> io::R
     }
 }
 
+/// Has the kernel refuse descriptors that others would send to `socket` or, where it listens, to what it accepts. The last to
+/// close a descriptor waits for what closing it takes, which for a TCP socket with `SO_LINGER` is as long as its sender likes.
+/// Linux can do that since 6.16; before, this does nothing.
+pub fn refuse_descriptors(socket: impl AsFd) {
+    let no: libc::c_int = 0;
+    // SAFETY: setsockopt reads one int, which outlives the call.
+    let set = unsafe {
+        libc::setsockopt(
+            socket.as_fd().as_raw_fd(),
+            libc::SOL_SOCKET,
+            SO_PASSRIGHTS,
+            ptr::from_ref(&no).cast(),
+            size_of::<libc::c_int>() as libc::socklen_t,
+        )
+    };
+    if set != 0 {
+        log::debug!("descriptors cannot be refused: {}", io::Error::last_os_error());
+    }
+}
+
+/// Linux's `SO_PASSRIGHTS` (`include/uapi/asm-generic/socket.h`), which libc does not have yet.
+const SO_PASSRIGHTS: libc::c_int = 83;
+
 /// Whether the other side has received all that was sent to it.
 ///
 /// # Errors

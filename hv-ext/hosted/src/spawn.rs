@@ -1,12 +1,12 @@
 //! A `v4vd` of one's own, for the time of a measurement or a test.
 
-use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill};
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, connect, socket};
 use nix::unistd::Pid;
 use std::env;
 use std::ffi::OsString;
 use std::io::{self, Error};
-use std::os::unix::net::UnixStream;
+use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus};
 use std::thread::sleep;
@@ -65,9 +65,10 @@ impl Daemon {
     fn await_socket(&mut self) -> io::Result<()> {
         let end = Instant::now() + PATIENCE;
         loop {
-            // The daemon speaks SOCK_SEQPACKET: a stream that is refused for its type has met a listener.
-            let met = UnixStream::connect(&self.socket).map_err(|e| e.raw_os_error());
-            if met.is_err_and(|errno| errno == Some(Errno::EPROTOTYPE as i32)) {
+            let flags = SockFlag::SOCK_CLOEXEC;
+            let probe = socket(AddressFamily::Unix, SockType::SeqPacket, flags, None)?;
+            // It leaves again without a word.
+            if connect(probe.as_raw_fd(), &UnixAddr::new(&self.socket)?).is_ok() {
                 return Ok(());
             }
             if let Some(status) = self.child.try_wait()? {

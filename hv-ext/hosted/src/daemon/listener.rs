@@ -27,6 +27,7 @@ impl Listener {
     pub fn bind(path: &Path) -> io::Result<Self> {
         make_way(path)?;
         let socket = seqpacket()?;
+        crate::packet::refuse_descriptors(&socket);
         let address = UnixAddr::new(path)?;
         bind(socket.as_raw_fd(), &address).map_err(|e| say(path, "cannot bind", e.into()))?;
         let this = Self {
