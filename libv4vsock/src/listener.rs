@@ -25,7 +25,8 @@ enum Inner {
 /// Listens for [`V4vStream`]s, as [`std::net::TcpListener`].
 ///
 /// Connections are complete before `accept` returns them, as many as the backlog has room for. Hosted, each of these takes three
-/// descriptors of this process, and the backlog is cut to what a quarter of its limit pays for (`ulimit -n`; 85 at 1024).
+/// descriptors of this process, and no more of them wait, at all its listeners together, than a quarter of its limit pays for
+/// (`ulimit -n`; 85 at 1024).
 #[derive(Debug)]
 pub struct V4vListener(Inner);
 

@@ -1,7 +1,7 @@
 //! The process's one connection to the daemon: hypercalls and the operations beside them.
 
 use crate::backend::domain_name;
-use crate::hosted::fork::Generation;
+use crate::hosted::fork::{self, Generation};
 use crate::hosted::keeper::{self, Keeper};
 use crate::hosted::rings::{self, Rings};
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, connect, getsockopt, socket, sockopt};
@@ -60,6 +60,7 @@ pub(crate) fn control() -> io::Result<Arc<Control>> {
     }
     let control = Arc::new(Control::join(&socket_path(), &domain_name())?);
     keeper::start(&control)?;
+    fork::keep_from_children(control.socket(), control.keeper().descriptor());
     *slot = Some(Arc::clone(&control));
     *lock(&OBSERVER) = None;
     Ok(control)
@@ -139,7 +140,8 @@ impl Control {
 
     /// Whether it is a parent's.
     pub(crate) fn is_inherited(&self) -> bool {
-        self.pid != std::process::id()
+        // The first process of a PID namespace and its child in another may have the same number.
+        self.pid != std::process::id() || !self.generation.is_current()
     }
 
     /// The rings that are registered through it.

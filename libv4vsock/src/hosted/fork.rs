@@ -4,11 +4,16 @@
 //! copy would spoil both, so its calls fail, and dropping its copy does nothing that the parent or the peer could notice.
 
 use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd};
 use std::sync::Once;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
 
 /// Forks between the first process of this program and this one.
 static GENERATION: AtomicU32 = AtomicU32::new(0);
+
+/// The number of the connection to the daemon, and of a descriptor that takes its place in a child. -1: none yet.
+static CONNECTION: AtomicI32 = AtomicI32::new(-1);
+static STAND_IN: AtomicI32 = AtomicI32::new(-1);
 
 /// A process among its ancestors. The default is the one that has not forked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,8 +51,24 @@ impl Generation {
     }
 }
 
+/// Has a child lose `connection`, under whose number it then has `stand_in`. Else the daemon would not see this process's end as
+/// long as a child lives, which need not know that it has the connection.
+pub(crate) fn keep_from_children(connection: BorrowedFd<'_>, stand_in: BorrowedFd<'_>) {
+    STAND_IN.store(stand_in.as_raw_fd(), Ordering::Relaxed);
+    CONNECTION.store(connection.as_raw_fd(), Ordering::Relaxed);
+}
+
+/// Runs in each child, right after the fork.
 extern "C" fn count() {
     GENERATION.fetch_add(1, Ordering::Relaxed);
+    let (from, to) = (
+        STAND_IN.load(Ordering::Relaxed),
+        CONNECTION.swap(-1, Ordering::Relaxed),
+    );
+    if to >= 0 {
+        // SAFETY: dup3 may be called here, touches no memory, and closes only the child's copy of a descriptor of ours.
+        unsafe { libc::dup3(from, to, libc::O_CLOEXEC) };
+    }
 }
 
 #[cold]

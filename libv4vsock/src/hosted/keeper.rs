@@ -10,7 +10,7 @@ use nix::sys::eventfd::{EfdFlags, EventFd};
 use nix::sys::signal::SigSet;
 use std::fmt;
 use std::io;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
@@ -61,6 +61,11 @@ impl Keeper {
             // It fails only where the bell has rung more often than 64 bits count.
             let _ = self.bell.write(1);
         }
+    }
+
+    /// A descriptor that is there as long as this.
+    pub(crate) fn descriptor(&self) -> BorrowedFd<'_> {
+        self.bell.as_fd()
     }
 
     fn timeout(&self) -> PollTimeout {

@@ -11,13 +11,14 @@ use nix::sys::resource::{Resource, getrlimit};
 use std::collections::VecDeque;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 use v4v_ring::Addr;
 use v4v_ring::layout::{Word, event};
 use v4v_sock::connect::ConnOptions;
+use v4v_sock::limits::BACKLOG_MAX;
 use v4v_sock::port::check;
 use v4v_sock::{Errno, Established, Listener, Platform, PortTable};
 
@@ -27,6 +28,10 @@ const STACK: usize = 256 * 1024;
 /// How long an `accept` that does not wait may wait for the request that is being answered: its sender may have been told already
 /// that it is connected.
 const ANSWER: Duration = Duration::from_millis(10);
+/// How often a listener looks whether the process can afford another waiting connection.
+const CROWDED: Duration = Duration::from_millis(5);
+/// Connections that wait at all listeners of this process.
+static WAITING: AtomicUsize = AtomicUsize::new(0);
 /// A waiting connection's descriptors: face, button, the peer's button.
 const DESCRIPTORS: u64 = 3;
 
@@ -92,7 +97,7 @@ impl ListenSocket {
     /// Listens on `port` (0: a port of the library's choice).
     pub(crate) fn bind(conn: ConnOptions, port: u32, backlog: usize) -> io::Result<Self> {
         let platform = Hosted::new(control()?);
-        let backlog = backlog.clamp(1, affordable()?);
+        let backlog = backlog.clamp(1, BACKLOG_MAX);
         let listener = with_port(&platform, port, |port| {
             Listener::listen(platform.clone(), port, backlog, conn)
         })?;
@@ -160,6 +165,7 @@ impl Shared {
     fn next(&self, line: &mut Line) -> Option<Established<Hosted>> {
         let was_full = line.waiting.len() >= self.backlog;
         let established = line.waiting.pop_front()?;
+        WAITING.fetch_sub(1, Ordering::Relaxed);
         if line.waiting.is_empty() && !line.ended {
             self.bell.darken();
         }
@@ -184,7 +190,8 @@ impl Shared {
     fn serve(&self, mut listener: Listener<Hosted>) {
         while !self.is_over() {
             let held = self.begin();
-            listener.hold(held);
+            let affordable = WAITING.load(Ordering::Relaxed) < affordable();
+            listener.hold(if affordable { held } else { self.backlog });
             let answered = listener.answer_one();
             self.finish(listener.take());
             if answered {
@@ -197,8 +204,10 @@ impl Shared {
             if self.is_over() || lock(&self.line).waiting.len() != held {
                 continue;
             }
+            // Where other listeners of this process have taken what it can afford, nobody tells when they give it back.
+            let until = Deadline::after(if affordable { None } else { Some(CROWDED) });
             // A signal that reaches this thread ends the sleep early, which does no harm.
-            let _ = sleep(self.ring.mem.word(Word::Event), word, Deadline::after(None));
+            let _ = sleep(self.ring.mem.word(Word::Event), word, until);
         }
         drop(listener);
         lock(&self.line).ended = true;
@@ -224,6 +233,7 @@ impl Shared {
         line.looks += 1;
         if let Some(established) = established {
             line.waiting.push_back(established);
+            WAITING.fetch_add(1, Ordering::Relaxed);
             // Once for each connection: each is an edge.
             self.bell.light();
         }
@@ -232,13 +242,21 @@ impl Shared {
     }
 }
 
-/// How many connections may wait without taking more than a quarter of the process's descriptors: who connects without being
-/// accepted must not take from the process what it needs for others.
-fn affordable() -> io::Result<usize> {
-    let (limit, _) = getrlimit(Resource::RLIMIT_NOFILE)?;
-    Ok(usize::try_from(limit / 4 / DESCRIPTORS)
+/// How many connections may wait at all listeners together without taking more than a quarter of the process's descriptors: who
+/// connects without being accepted must not take from the process what it needs for others.
+fn affordable() -> usize {
+    // The call cannot fail for a limit that every process has.
+    let (limit, _) = getrlimit(Resource::RLIMIT_NOFILE).unwrap_or((0, 0));
+    usize::try_from(limit / 4 / DESCRIPTORS)
         .unwrap_or(usize::MAX)
-        .max(1))
+        .max(1)
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        let line = self.line.get_mut().unwrap_or_else(PoisonError::into_inner);
+        WAITING.fetch_sub(line.waiting.len(), Ordering::Relaxed);
+    }
 }
 
 fn wait<'a>(

@@ -11,6 +11,7 @@ use std::hash::{BuildHasher, Hasher};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex, Weak};
+use v4v_hosted::doorbell::Button;
 use v4v_hosted::shm::ShmRing;
 use v4v_hosted::wire::{BLOB_BASE, op};
 use v4v_ring::layout::pages;
@@ -138,7 +139,8 @@ impl Hosted {
         }
         let [memory, button] = descriptors(answer)?;
         let mem = ShmRing::map(&memory, len)?;
-        self.control.rings().join(own, &mem, button.try_clone()?);
+        let button = Arc::new(Button::from(button));
+        self.control.rings().join(own, &mem, Arc::clone(&button));
         let source = Addr::new(self.control.domain(), own.port);
         Ok(HostedTx::new(mem, button, source))
     }

@@ -27,14 +27,14 @@ pub(crate) struct HostedRing {
 pub(crate) struct Bell {
     face: Face,
     button: Button,
-    partner: OnceLock<Button>,
+    partner: OnceLock<Arc<Button>>,
 }
 
 impl Bell {
     /// From now on the sender into this ring is told through `button` that space came free.
-    pub(crate) fn set_partner(&self, button: OwnedFd) {
+    pub(crate) fn set_partner(&self, button: Arc<Button>) {
         // A ring has one partner for life, so a second button would lead to the same face.
-        let _ = self.partner.set(button.into());
+        let _ = self.partner.set(button);
     }
 
     /// The peer is gone, for good where there was one: what the hypervisor does to a face in its place.

@@ -7,9 +7,9 @@ use crate::hosted::control::lock;
 use crate::hosted::ring::{Bell, HostedRing};
 use std::collections::HashMap;
 use std::io;
-use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, Weak};
+use std::sync::{Arc, Mutex, Weak};
+use v4v_hosted::doorbell::Button;
 use v4v_hosted::futex;
 use v4v_hosted::shm::ShmRing;
 use v4v_ring::layout::{Word, state};
@@ -36,7 +36,7 @@ impl Rings {
     pub(crate) fn insert(&self, id: RingId, ring: &HostedRing) {
         let entry = Entry {
             mem: ring.mem.clone(),
-            bell: std::sync::Arc::downgrade(&ring.bell),
+            bell: Arc::downgrade(&ring.bell),
             partner: None,
         };
         let mut entries = lock(&self.entries);
@@ -47,7 +47,7 @@ impl Rings {
     }
 
     /// The way into the peer's ring was opened: what this side frees in `own` is told through `button`.
-    pub(crate) fn join(&self, own: RingId, partner: &ShmRing, button: OwnedFd) {
+    pub(crate) fn join(&self, own: RingId, partner: &ShmRing, button: Arc<Button>) {
         let mut entries = lock(&self.entries);
         let Some(entry) = entries.get_mut(&own) else {
             return;

@@ -20,7 +20,7 @@ use v4v_ring::layout::{Word, event};
 use v4v_sock::connect::ConnOptions;
 use v4v_sock::{Connector, Errno, Established, Received};
 
-/// How long a blocking connect waits for a listener with a full backlog: as Linux's TCP with its six retries.
+/// How long an attempt to connect waits for a listener with a full backlog: as Linux's TCP with its six retries.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(127);
 /// How often a request is tried again that finds the listener's ring full.
 const RETRY: Duration = Duration::from_millis(2);
@@ -43,6 +43,8 @@ pub(crate) struct Socket {
 struct Connecting {
     platform: Hosted,
     connector: Option<Connector<Hosted>>,
+    /// When it is given up, whoever waits.
+    until: Deadline,
     /// Why it failed, where no call has been told yet.
     failed: Option<io::Error>,
 }
@@ -69,12 +71,14 @@ impl Socket {
             _ => {}
         }
         let connecting = lock(&socket.connecting);
-        if connecting.awaits_room() {
-            // Nobody tells when there is some.
-            let chore: Weak<Self> = Arc::downgrade(&socket);
-            connecting.platform.later(chore);
-        }
+        let (late, platform) = (connecting.awaits_room(), connecting.platform.clone());
+        // The chore may be done at once, in this thread.
         drop(connecting);
+        if late {
+            // Nobody tells when there is room.
+            let chore: Weak<Self> = Arc::downgrade(&socket);
+            platform.later(chore);
+        }
         Ok(socket)
     }
 
@@ -91,6 +95,7 @@ impl Socket {
         let connecting = Connecting {
             platform,
             connector: Some(connector),
+            until: Deadline::after(Some(CONNECT_TIMEOUT)),
             failed: None,
         };
         let (link, options) = (OnceLock::new(), Options::default());
@@ -114,6 +119,7 @@ impl Socket {
         let connecting = Mutex::new(Connecting {
             platform,
             connector: None,
+            until: Deadline::after(None),
             failed: None,
         });
         Self {
@@ -152,6 +158,22 @@ impl Socket {
         }
     }
 
+    /// The same for a look in passing: an error is kept for a call that can tell of it.
+    fn look_on(&self) -> io::Result<()> {
+        self.generation.check()?;
+        let mut connecting = lock(&self.connecting);
+        if connecting.connector.is_none() {
+            return Ok(());
+        }
+        match self.advance(&mut connecting) {
+            Err(error) if error.kind() != io::ErrorKind::WouldBlock => {
+                connecting.failed = Some(error);
+                Ok(())
+            }
+            outcome => outcome,
+        }
+    }
+
     fn advance(&self, connecting: &mut Connecting) -> io::Result<()> {
         if self.link.get().is_some() {
             return Ok(());
@@ -172,7 +194,12 @@ impl Socket {
                 let _ = self.link.set(link);
                 Ok(())
             }
-            Err(Errno::AGAIN) => Err(io::ErrorKind::WouldBlock.into()),
+            Err(Errno::AGAIN) if connecting.until.left().is_ok() => Err(io::ErrorKind::WouldBlock.into()),
+            Err(Errno::AGAIN) => {
+                connecting.connector = None;
+                self.ring.hang_up();
+                Err(timed_out(self.remote))
+            }
             Err(errno) => {
                 connecting.connector = None;
                 self.ring.hang_up();
@@ -203,6 +230,8 @@ impl Socket {
                 };
                 match sleep(self.ring.mem.word(Word::Event), value, until) {
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => deadline.left().map(drop)?,
+                    // As std::net's connect: a signal does not end the attempt.
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                     outcome => outcome?,
                 }
             }
@@ -219,6 +248,7 @@ impl Socket {
 
     /// The error that waits, if any; an attempt to connect that is over ends with it.
     pub(crate) fn take_error(&self) -> io::Result<Option<io::Error>> {
+        self.generation.check()?;
         if let Some(link) = self.link.get() {
             return Ok(link.take_error());
         }
@@ -233,7 +263,7 @@ impl Socket {
     pub(crate) fn set_nonblocking(&self, on: bool) {
         self.options.set_nonblocking(on);
         // Whoever does not wait in calls waits in poll.
-        if let Some(link) = self.link.get().filter(|_| on) {
+        if let Some(link) = self.link.get().filter(|_| on && self.generation.is_current()) {
             link.watch();
         }
     }
@@ -271,9 +301,10 @@ impl Socket {
 
     /// The peer's address; an error where there never was a connection.
     pub(crate) fn peer(&self) -> io::Result<Addr> {
+        // Whether there is one yet is what counts.
+        let _ = self.look_on();
         if self.link.get().is_none() {
-            self.progress()
-                .map_err(|_| io::Error::from(io::ErrorKind::NotConnected))?;
+            return Err(io::ErrorKind::NotConnected.into());
         }
         Ok(self.remote)
     }
@@ -282,9 +313,9 @@ impl Socket {
     pub(crate) fn face(&self) -> BorrowedFd<'_> {
         if self.link.get().is_none() {
             // While it connects, the ring's own face is shown; it is the same descriptor as the connection's.
-            let _ = self.progress();
+            let _ = self.look_on();
         }
-        match self.link.get() {
+        match self.link.get().filter(|_| self.generation.is_current()) {
             Some(link) => link.face(),
             None => self.ring.face().as_fd(),
         }
@@ -301,18 +332,7 @@ impl Connecting {
 impl Chore for Socket {
     /// Sends the request, if it fits by now. A failure is kept for the call that asks.
     fn look(&self) -> bool {
-        let mut connecting = lock(&self.connecting);
-        if connecting.connector.is_none() {
-            return false;
-        }
-        match self.advance(&mut connecting) {
-            Ok(()) => false,
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => connecting.awaits_room(),
-            Err(error) => {
-                connecting.failed = Some(error);
-                false
-            }
-        }
+        self.look_on().is_err() && lock(&self.connecting).awaits_room()
     }
 }
 
@@ -321,7 +341,8 @@ fn refused(error: io::Error, to: Addr) -> io::Error {
     let said = error.raw_os_error();
     match said {
         Some(libc::ECONNREFUSED) => {
-            crate::error::with_reason(libc::ECONNREFUSED, &format!("nobody listens at {to}"))
+            let reason = format!("nobody listens at {to}, or it can take no more connections");
+            crate::error::with_reason(libc::ECONNREFUSED, &reason)
         }
         Some(libc::ESRCH) => crate::error::with_reason(
             libc::ECONNREFUSED,
@@ -342,6 +363,6 @@ fn refused(error: io::Error, to: Addr) -> io::Error {
 fn timed_out(to: Addr) -> io::Error {
     crate::error::with_reason(
         libc::ETIMEDOUT,
-        &format!("{to} has not answered: its backlog is full"),
+        &format!("{to} has not answered: its backlog is full, or it is a datagram socket that nobody reads"),
     )
 }

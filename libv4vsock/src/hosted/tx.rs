@@ -2,7 +2,7 @@
 
 use crate::hosted::wait::this_cpu;
 use std::io::IoSlice;
-use std::os::fd::OwnedFd;
+use std::sync::Arc;
 use v4v_hosted::doorbell::Button;
 use v4v_hosted::futex;
 use v4v_hosted::shm::ShmRing;
@@ -17,7 +17,7 @@ use v4v_sock::{Errno, Transmit};
 pub(crate) struct HostedTx {
     mem: ShmRing,
     producer: Producer,
-    button: Button,
+    button: Arc<Button>,
     source: Addr,
     messages: u64,
     bytes: u64,
@@ -67,12 +67,12 @@ impl Source<ShmRing> for Gather<'_> {
 
 impl HostedTx {
     /// The mapped ring; `source` is what its messages bear.
-    pub(crate) fn new(mem: ShmRing, button: OwnedFd, source: Addr) -> Self {
+    pub(crate) fn new(mem: ShmRing, button: Arc<Button>, source: Addr) -> Self {
         let producer = Producer::attach(&mem);
         Self {
             mem,
             producer,
-            button: button.into(),
+            button,
             source,
             messages: 0,
             bytes: 0,

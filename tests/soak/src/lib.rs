@@ -7,7 +7,9 @@
 //! | [`pattern`] | messages that check themselves |
 //! | [`roles`] | what the child processes do |
 
+mod crowd;
 pub mod daemon;
+mod forker;
 mod knock;
 mod outlive;
 pub mod pattern;

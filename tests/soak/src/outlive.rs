@@ -22,6 +22,7 @@ pub(crate) fn outlive() -> io::Result<()> {
     let listener = V4vListener::bind(PORT + 1)?;
     let polled_listener = V4vListener::bind(PORT + 2)?;
     let datagram = V4vDatagram::bind(PORT + 3)?;
+    let late = V4vDatagram::bind(PORT + 4)?;
     let waiting: [Waiting; 6] = [
         (
             "read",
@@ -71,6 +72,11 @@ pub(crate) fn outlive() -> io::Result<()> {
                 error.kind()
             )));
         }
+    }
+    // The first look at a descriptor that nobody looked at before.
+    let mut fds = [PollFd::new(late.as_fd(), PollFlags::POLLIN)];
+    if poll(&mut fds, PollTimeout::from(5000_u16))? == 0 {
+        return Err(io::Error::other("a poll after the daemon's end waits"));
     }
     match V4vListener::bind(PORT) {
         Err(_) => Ok(()),

@@ -1,5 +1,7 @@
 //! What the child processes do. A child is this very program, started again with a role in its environment.
 
+use crate::crowd::{crowd, crowded};
+use crate::forker::leave_a_child;
 use crate::knock::knock;
 use crate::outlive::outlive;
 use crate::pattern::{HEAD, LONGEST, check, fill};
@@ -19,7 +21,8 @@ pub const PORT: u32 = 7000;
 const RING: usize = 16 * 1024;
 
 /// Starts a child in `domain` with a role: `serve`, `talk SERVER CONNECTIONS MESSAGES FIRST`,
-/// `hold SERVER CONNECTIONS`, `post RECEIVER ID`, `knock RECEIVER_ID`, `outlive`, `starve SERVER`.
+/// `hold SERVER CONNECTIONS`, `post RECEIVER ID`, `knock RECEIVER_ID`, `outlive`, `starve SERVER`, `crowded`,
+/// `crowd SERVER`, `leave-a-child`.
 ///
 /// # Errors
 /// The system's.
@@ -59,6 +62,9 @@ pub fn play() -> Option<io::Result<()>> {
         }
         ["hold", server, connections] => hold(server, number(connections)),
         ["knock", receiver] => knock(number(receiver)),
+        ["crowded"] => crowded(),
+        ["crowd", server] => crowd(server),
+        ["leave-a-child"] => leave_a_child(),
         ["outlive"] => outlive(),
         ["starve", server] => starve(server),
         ["post", receiver, id] => post(receiver, number(id)),

@@ -40,7 +40,7 @@ fn main() -> ExitCode {
             }
         };
     }
-    let tests: [(&str, Test); 11] = [
+    let tests: [(&str, Test); 14] = [
         ("connections_at_once", connections_at_once),
         ("a_million_messages", a_million_messages),
         ("random_kills", random_kills),
@@ -53,6 +53,12 @@ fn main() -> ExitCode {
         ),
         ("a_full_receiver", process::a_full_receiver),
         ("a_child_of_fork", process::a_child_of_fork),
+        (
+            "a_child_that_outlives_its_parent",
+            process::a_child_that_outlives_its_parent,
+        ),
+        ("a_failed_attempt", process::a_failed_attempt),
+        ("a_crowd_at_many_listeners", process::a_crowd_at_many_listeners),
         ("no_descriptors_left", process::no_descriptors_left),
         ("the_daemons_end", process::the_daemons_end),
     ];

@@ -3,8 +3,9 @@
 use crate::{finish, kill};
 use nix::poll::{PollFd, PollFlags, poll};
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
+use nix::sys::signal::Signal;
 use nix::sys::wait::{WaitStatus, waitpid};
-use nix::unistd::{ForkResult, fork};
+use nix::unistd::{ForkResult, Pid, fork};
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::fd::AsFd;
 use std::process::Child;
@@ -21,7 +22,7 @@ const KNOCKERS: u32 = 4;
 /// How long accepting beside the flood is watched.
 const FLOOD: Duration = Duration::from_secs(2);
 /// The longest that one call to `accept` without waiting may take there: a long time slice or two, far below a second.
-const ONE_ACCEPT: Duration = Duration::from_millis(250);
+const ONE_ACCEPT: Duration = Duration::from_millis(100);
 
 /// Two ends of a connection of this process with itself.
 fn pair() -> io::Result<(V4vStream, V4vStream)> {
@@ -180,6 +181,17 @@ pub(crate) fn a_child_of_fork(_: &Daemon) -> io::Result<()> {
             }
         }
     }
+    // Not even a farewell of the child's has come.
+    far.set_read_timeout(Some(Duration::from_millis(100)))?;
+    match far.read(&mut [0; 1]) {
+        Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+        outcome => {
+            return Err(wrong(format!(
+                "the child's copy ended the connection: {outcome:?}"
+            )));
+        }
+    }
+    far.set_read_timeout(Some(Duration::from_secs(5)))?;
     near.write_all(b"parent")?;
     let mut got = [0; 6];
     far.read_exact(&mut got)?;
@@ -192,6 +204,61 @@ pub(crate) fn a_child_of_fork(_: &Daemon) -> io::Result<()> {
         Ok(())
     } else {
         Err(wrong("other bytes arrived"))
+    }
+}
+
+/// Who connects and is not accepted leaves the process that listens most of its descriptors, however many listeners it has.
+pub(crate) fn a_crowd_at_many_listeners(daemon: &Daemon) -> io::Result<()> {
+    let mut crowded = spawn(daemon.socket(), "crowded", "crowded")?;
+    await_ready(&mut crowded)?;
+    let mut crowd = spawn(daemon.socket(), "crowd", "crowd crowded")?;
+    await_ready(&mut crowd)?;
+    let outcome = soon("the process that a crowd waits at", crowded);
+    kill(crowd)?;
+    outcome
+}
+
+/// A process that ends is gone, also where a child of its lives on.
+pub(crate) fn a_child_that_outlives_its_parent(daemon: &Daemon) -> io::Result<()> {
+    let mut parent = spawn(daemon.socket(), "parent", "leave-a-child")?;
+    await_ready(&mut parent)?;
+    let mut stream = V4vStream::connect(("parent", PORT))?;
+    stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+    let outcome = stream.read(&mut [0; 1]);
+    let mut child = String::new();
+    let mut out = parent.stdout.take().ok_or(ErrorKind::NotFound)?;
+    parent.wait()?;
+    while !child.ends_with('\n') {
+        let mut byte = [0; 1];
+        out.read_exact(&mut byte)?;
+        child.push(char::from(byte[0]));
+    }
+    let pid = child.trim().parse().map_err(io::Error::other)?;
+    nix::sys::signal::kill(Pid::from_raw(pid), Signal::SIGKILL)?;
+    match outcome {
+        Err(error) if error.kind() == ErrorKind::ConnectionReset => Ok(()),
+        outcome => Err(wrong(format!("the peer of a process that ended: {outcome:?}"))),
+    }
+}
+
+/// A failed attempt that does not wait is told of by `take_error`, whatever was asked before.
+pub(crate) fn a_failed_attempt(_: &Daemon) -> io::Result<()> {
+    let listener = SocketOptions::new().backlog(1).listen_stream(PORT)?;
+    let attempt = || {
+        SocketOptions::new()
+            .nonblocking(true)
+            .connect_stream(("soak", PORT))
+    };
+    let (_first, second) = (attempt()?, attempt()?);
+    drop(listener);
+    let mut fds = [PollFd::new(second.as_fd(), PollFlags::POLLOUT)];
+    if poll(&mut fds, 5000_u16)? == 0 {
+        return Err(wrong("the attempt never ends"));
+    }
+    let _ = (second.as_fd(), second.peer_addr(), second.as_fd());
+    match second.take_error()? {
+        Some(error) if error.kind() == ErrorKind::ConnectionRefused => Ok(()),
+        other => Err(wrong(format!("a refused attempt is told of as {other:?}"))),
     }
 }
 
