@@ -26,6 +26,9 @@ pub(crate) struct Options {
     /// Seconds for the sweep
     #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=3600))]
     seconds: u64,
+    /// The shortest message
+    #[arg(long, default_value = "1", value_parser = sizes::parse)]
+    shortest: usize,
     /// The longest message: fewer rows with a smaller one
     #[arg(long, default_value = "16M", value_parser = sizes::parse)]
     longest: usize,
@@ -65,7 +68,15 @@ fn listen(options: &Options) -> io::Result<()> {
 
 fn sweep(server: &str, options: &Options) -> io::Result<()> {
     let stream = V4vStream::connect(server)?;
-    let sizes = sizes::netpipe(options.longest, options.perturbation);
+    let mut sizes = sizes::netpipe(options.longest, options.perturbation);
+    sizes.retain(|&size| size >= options.shortest);
+    if sizes.is_empty() {
+        let why = format!(
+            "no size lies between --shortest {} and --longest {}",
+            options.shortest, options.longest
+        );
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, why));
+    }
     let plan = Plan {
         sizes,
         budget: Duration::from_secs(options.seconds),

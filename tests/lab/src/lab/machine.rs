@@ -32,6 +32,10 @@ pub(crate) enum Clock {
     Instructions,
 }
 
+/// The files in the machine's folder that [`Plan::counter`] writes.
+pub(crate) const COUNTS: &str = "counts";
+pub(crate) const BLOCKS: &str = "blocks";
+
 impl Clock {
     fn arguments(self) -> &'static [&'static str] {
         match self {
@@ -63,6 +67,8 @@ pub(crate) struct Plan<'a> {
     /// MiB for all.
     pub(crate) memory: u32,
     pub(crate) clock: Clock,
+    /// QEMU's plugin that counts instructions, if any.
+    pub(crate) counter: Option<&'a Path>,
     /// Xen's boot parameters beside the console's and dom0's memory.
     pub(crate) parameters: &'a str,
 }
@@ -104,6 +110,11 @@ impl Machine {
     /// The way to dom0's agent and through it to the guests'.
     pub(crate) fn link(&self) -> &Link {
         &self.link
+    }
+
+    /// Where its files are.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// What Xen and dom0 wrote to the console so far.
@@ -151,6 +162,15 @@ fn command(plan: &Plan<'_>, folder: &Path, socket: &Path) -> Command {
             plan.kernel.image.display(),
             plan.images.dom0.display()
         ));
+    if let Some(counter) = plan.counter {
+        let file = |name| folder.join(name).display().to_string();
+        command.arg("-plugin").arg(format!(
+            "{},counts={},blocks={}",
+            counter.display(),
+            file(COUNTS),
+            file(BLOCKS)
+        ));
+    }
     let errors = fs::File::create(folder.join("qemu.log")).map_or_else(|_| Stdio::null(), Stdio::from);
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(errors);
     command

@@ -43,6 +43,7 @@ pub(crate) fn run(options: &Options) -> io::Result<bool> {
         images: &built.images,
         memory: MEMORY,
         clock: Clock::Host,
+        counter: None,
         parameters: "argo=1,mac-permissive=1",
     })?;
     let link = machine.link();

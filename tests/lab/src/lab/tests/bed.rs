@@ -95,6 +95,7 @@ impl<'a> Bed<'a> {
             images: &self.built.images,
             memory: MEMORY,
             clock: Clock::Host,
+            counter: None,
             parameters,
         })
     }

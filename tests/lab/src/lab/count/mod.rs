@@ -1,0 +1,180 @@
+//! `cargo xtask lab count`: instructions for each message between two guests, in a machine whose clock counts them.
+//!
+//! All of it counts: hypervisor, both kernels, both programs, on one CPU, with a receiver that has gone to sleep. One turn of a string
+//! instruction counts as one, so they are told apart. The figures do not depend on what else the host does, and
+//! two runs differ by little (the host's words reach the guests at other moments), so a small change for the worse shows.
+
+mod counter;
+mod profile;
+
+use super::build;
+use super::debian::output;
+use super::domains::{Guest, Kind};
+use super::machine::{Clock, Machine, Plan};
+use super::xen::{self, Mode, Whose};
+use clap::Args;
+use counter::Counts;
+use profile::Symbols;
+use serde::{Deserialize, Serialize};
+use std::io;
+use std::process::Command;
+use std::time::Duration;
+
+#[derive(Args)]
+pub(crate) struct Options {
+    /// One JSON object a line: bytes, instructions
+    #[arg(long)]
+    json: bool,
+    /// Also the functions that take most, on stderr
+    #[arg(long)]
+    profile: bool,
+    /// Count on upstream's hypervisor and its Argo instead of ours
+    #[arg(long)]
+    upstream: bool,
+}
+
+/// Sizes of the messages that are counted, in bytes.
+const SIZES: [u64; 4] = [1, 1024, 4096, 65536];
+
+/// MiB for Xen, dom0 and two guests.
+const MEMORY: u32 = 3072;
+
+/// How long the host may take: a single emulated CPU that counts is slow.
+const PATIENCE: Duration = Duration::from_secs(900);
+
+/// How long a server may take to listen.
+const START: Duration = Duration::from_secs(120);
+
+/// Seconds of the machine's own clock for the sweep, 10^9 instructions each.
+const SECONDS: u32 = 2;
+
+/// Functions that a profile shows.
+const ROWS: usize = 60;
+
+/// Instructions for a message on its one way.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Count {
+    /// Its bytes.
+    pub(super) bytes: u64,
+    /// All of them.
+    pub(super) instructions: u64,
+    /// Those of Xen.
+    pub(super) hypervisor: u64,
+    /// Those of both guests' kernels (and dom0's, which sleeps).
+    pub(super) kernel: u64,
+    /// Those of programs.
+    pub(super) user: u64,
+    /// Of all: turns of string instructions, which are copies.
+    pub(super) repeated: u64,
+    /// What ran from the program's start to its end.
+    #[serde(skip)]
+    total: u64,
+}
+
+/// A row of `v4v netpipe --json`.
+#[derive(Deserialize)]
+struct Row {
+    bytes: u64,
+    latency_us: f64,
+}
+
+/// Boots, counts, shows. Whether all sizes were counted.
+pub(crate) fn run(options: &Options) -> io::Result<bool> {
+    let whose = if options.upstream {
+        Whose::Upstream
+    } else {
+        Whose::Ours
+    };
+    let counts = count(whose, options.profile)?;
+    if !options.json {
+        println!("instructions for a message, one way");
+        println!(
+            "{:>8} {:>9} {:>9} {:>9} {:>9} {:>9}",
+            "bytes", "all", "Xen", "kernels", "programs", "no copies"
+        );
+    }
+    for count in &counts {
+        if options.json {
+            println!("{}", serde_json::to_string(count)?);
+        } else {
+            println!(
+                "{:>8} {:>9} {:>9} {:>9} {:>9} {:>9}",
+                count.bytes,
+                count.instructions,
+                count.hypervisor,
+                count.kernel,
+                count.user,
+                count.instructions - count.repeated
+            );
+        }
+    }
+    Ok(counts.len() == SIZES.len())
+}
+
+/// Counts between two PV guests on this hypervisor's release build.
+pub(super) fn count(whose: Whose, profiled: bool) -> io::Result<Vec<Count>> {
+    let built = build::all()?;
+    let hypervisor = xen::build(whose, Mode::Release)?;
+    let counter = counter::build()?;
+    eprintln!("lab: booting a machine that counts its instructions; this takes minutes ...");
+    let machine = Machine::boot(&Plan {
+        name: "count",
+        xen: &hypervisor,
+        kernel: &built.kernel,
+        images: &built.images,
+        memory: MEMORY,
+        clock: Clock::Instructions,
+        counter: Some(&counter),
+        parameters: "argo=1,mac-permissive=1",
+    })?;
+    let link = machine.link();
+    let guests = [Guest::start(link, Kind::Pv, 1)?, Guest::start(link, Kind::Pv, 2)?];
+    for guest in &guests {
+        guest.sh("insmod /lib/v4v.ko", START)?;
+    }
+    let of_xen = output(Command::new("nm").arg(hypervisor.with_file_name("xen-syms")))?;
+    let mut counts = Vec::new();
+    for bytes in SIZES {
+        eprintln!("lab: counting at {bytes} bytes ...");
+        let blocks = counter::blocks(&machine)?;
+        let count = one_size(&machine, &guests, bytes)?;
+        if profiled {
+            let blocks = profile::difference(&blocks, &counter::blocks(&machine)?);
+            let of_kernel = guests[0].sh(&profile::question(&blocks), PATIENCE)?;
+            let symbols = Symbols::new(&of_xen, &of_kernel);
+            let messages = count.total as f64 / count.instructions as f64;
+            eprintln!("{}", profile::table(&symbols, &blocks, messages, ROWS));
+        }
+        counts.push(count);
+    }
+    Ok(counts)
+}
+
+/// One size: how long a message takes on the clock that counts, and whose the instructions were meanwhile.
+fn one_size(machine: &Machine, [client, host]: &[Guest; 2], bytes: u64) -> io::Result<Count> {
+    let link = machine.link();
+    let server = link.start(&host.name, &["v4v", "netpipe"], PATIENCE)?;
+    server.await_text("serving", START)?;
+    let before = Counts::read(machine)?;
+    let line = format!(
+        "v4v netpipe {}:5002 --seconds {SECONDS} --shortest {bytes} --longest {bytes} --perturbation 0 --json",
+        host.domain
+    );
+    let rows = client.sh(&line, PATIENCE)?;
+    let counts = Counts::read(machine)? - before;
+    server.wait()?.success("v4v netpipe")?;
+    let row = rows.lines().next().unwrap_or_default();
+    let row: Row = serde_json::from_str(row).map_err(|e| io::Error::other(format!("{e}: {rows}")))?;
+    // A nanosecond each.
+    let instructions = row.latency_us * 1000.0;
+    let share = |part: u64| (instructions * part as f64 / counts.all() as f64).round() as u64;
+    Ok(Count {
+        bytes: row.bytes,
+        instructions: instructions.round() as u64,
+        hypervisor: share(counts.hypervisor),
+        kernel: share(counts.kernel),
+        user: share(counts.user),
+        repeated: share(counts.repeated),
+        total: counts.all(),
+    })
+}
