@@ -123,12 +123,12 @@ impl Platform for Xen {
     fn watch(&self, id: RingId, port: u32) -> Result<(), Errno> {
         let ring = table::find(id).ok_or(Errno::NOENT)?;
         if hv::has_watch() {
-            hypercall::ring_setup(id, setup::WATCH, 0, port)?;
-            ring.0.forget_loss();
+            // Xen takes back what it said about the ring watched before; what it says from now on stays.
+            hypercall::ring_setup(id, setup::WATCH, 0, port)
         } else {
             ring.0.watch(port);
+            Ok(())
         }
-        Ok(())
     }
 
     fn open(&self, own: RingId, remote: Addr, len: u32) -> Result<XenTx, Errno> {

@@ -92,8 +92,7 @@ fn ask(batch: &[Option<(KernelRing, u32)>; BATCH]) {
     for (question, (ring, port)) in questions.entry.iter().zip(batch.iter().flatten()) {
         // SAFETY: a pointer to a live local's aligned field; Xen wrote it behind the compiler's back.
         let flags = unsafe { (&raw const question.flags).read_volatile() };
-        if flags & answer::EXISTS == 0 && ring.0.watched() == Some(*port) {
-            ring.0.lose();
+        if flags & answer::EXISTS == 0 && ring.0.lose_watched(*port) {
             table::wake(ring);
         }
     }

@@ -14,8 +14,10 @@ use v4v_ring::layout::{RING_HEADER, pages, space, state};
 use v4v_ring::{RingMem, Signal, Word};
 use v4v_sock::{Errno, Receive, RingId};
 
-/// No watched port.
-const NO_WATCH: u64 = u64::MAX;
+/// In the word about the peer: it is gone by this side's own finding, a probe, or because the domain was moved.
+const LOST: u64 = 1 << 32;
+/// The same word where no port is to be probed.
+const NO_WATCH: u64 = 1 << 33;
 
 /// A registered ring, as the interrupt sees it.
 pub(crate) struct RingCore {
@@ -34,9 +36,8 @@ pub(crate) struct RingCore {
     pub(crate) blocked: AtomicBool,
     /// The write cursor that the last scan saw (stock Xen).
     pub(crate) seen: AtomicU32,
-    /// The peer is gone by this side's own finding: a probe, or the domain was moved.
-    lost: AtomicBool,
-    /// The partner's port to be probed (stock Xen).
+    /// The partner's port to be probed (stock Xen), and [`LOST`]: one word, so that what was found out about a port is never
+    /// taken for the next one's.
     watch: AtomicU64,
     /// Xen would not give the ring up, so its pages are never reused.
     pub(crate) stuck: AtomicBool,
@@ -58,7 +59,6 @@ impl RingCore {
             fin_waits: AtomicBool::new(false),
             blocked: AtomicBool::new(false),
             seen: AtomicU32::new(0),
-            lost: AtomicBool::new(false),
             watch: AtomicU64::new(NO_WATCH),
             stuck: AtomicBool::new(false),
         })
@@ -74,7 +74,7 @@ impl RingCore {
 
     /// State bits: Xen's, and what this side found out.
     pub(crate) fn state(&self) -> u32 {
-        let lost = if self.lost.load(Ordering::Acquire) {
+        let lost = if self.watch.load(Ordering::Acquire) & LOST != 0 {
             state::PEER_GONE
         } else {
             0
@@ -84,7 +84,15 @@ impl RingCore {
 
     /// From now on the peer counts as gone.
     pub(crate) fn lose(&self) {
-        self.lost.store(true, Ordering::Release);
+        self.watch.fetch_or(LOST, Ordering::AcqRel);
+    }
+
+    /// The same where `port` is still the one that is watched; whether it was.
+    pub(crate) fn lose_watched(&self, port: u32) -> bool {
+        let (port, lost) = (u64::from(port), u64::from(port) | LOST);
+        self.watch
+            .compare_exchange(port, lost, Ordering::AcqRel, Ordering::Relaxed)
+            .is_ok()
     }
 
     /// The partner's port that is watched, where this side has to look itself.
@@ -95,15 +103,6 @@ impl RingCore {
     /// Watches another port; what was lost before was something else.
     pub(crate) fn watch(&self, port: u32) {
         self.watch.store(port.into(), Ordering::Release);
-        self.forget_loss();
-    }
-
-    /// Takes PEER_GONE back. Only this domain and Xen write the word, and Xen says it once for each thing watched.
-    pub(crate) fn forget_loss(&self) {
-        self.lost.store(false, Ordering::Release);
-        self.pages
-            .word(Word::State as usize)
-            .fetch_and(!state::PEER_GONE, Ordering::AcqRel);
     }
 
     /// The write cursor.

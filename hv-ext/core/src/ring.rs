@@ -34,6 +34,8 @@ pub(crate) struct State<H: Host> {
     pub(crate) listed: bool,
     pub(crate) gone: bool,
     pub(crate) peer_gone: bool,
+    /// Serial of the ring that this one watches or watched last, 0 for none: the end of another says nothing any more.
+    watched: u64,
     /// The partner itself writes it.
     pub(crate) delegated: bool,
     /// The Event and Space words count.
@@ -103,6 +105,7 @@ impl<H: Host> Ring<H> {
             listed: false,
             gone: false,
             peer_gone: false,
+            watched: 0,
             delegated: false,
             use_flags: false,
             ready_slot: None,
@@ -186,6 +189,20 @@ impl<H: Host> State<H> {
             ready_slot: self.ready_slot,
             wish: None,
         })
+    }
+
+    /// As [`set_peer_gone`](Self::set_peer_gone), where the ring with this serial, which is gone, is still the one watched.
+    pub(crate) fn set_watched_gone(&mut self, serial: u64) -> Option<Event> {
+        if self.watched == serial {
+            self.set_peer_gone()
+        } else {
+            None
+        }
+    }
+
+    /// From now on the ring with this serial is watched.
+    pub(crate) fn watch(&mut self, serial: u64) {
+        self.watched = serial;
     }
 
     /// What the ring watches now is there: the owner is told anew when that goes.

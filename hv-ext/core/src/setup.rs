@@ -8,7 +8,7 @@ use crate::domain::Domain;
 use crate::errno::Errno;
 use crate::host::{Host, Lock};
 use crate::limits::{COPY_CHUNK, MAX_PENDING, READY_SLOTS};
-use crate::ring::{Ring, State};
+use crate::ring::Ring;
 use crate::table::Key;
 
 impl<H: Host> Hypervisor<H> {
@@ -71,14 +71,17 @@ impl<H: Host> Hypervisor<H> {
             rings.set_watch(&self.host, key, port, target.serial)?;
             Ok(rings.find(key).map(|entry| entry.partner_serial))
         })?;
-        // Where the partner of old is dead, its namesake's ring does not make it live again.
-        if partner == Some(there.serial) {
-            ring.state.with(State::take_back_peer_gone);
-        }
+        ring.state.with(|state| {
+            state.watch(target.serial);
+            // Where the partner of old is dead, its namesake's ring does not make it live again.
+            if partner == Some(there.serial) {
+                state.take_back_peer_gone();
+            }
+        });
         if target.state.with(|state| state.gone) {
             // It went away since the look-up: its teardown may have missed the watch, or have told what was taken back.
             self.tell_watchers(own, &target);
-            self.peer_gone(own, ring);
+            self.watched_gone(own, ring, target.serial);
         }
         Ok(())
     }

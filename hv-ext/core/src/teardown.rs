@@ -8,7 +8,7 @@ use crate::abi::Unregister;
 use crate::domain::Domain;
 use crate::errno::Errno;
 use crate::host::{Host, Lock, RingId};
-use crate::ring::{Remains, Ring, State};
+use crate::ring::{Event, Remains, Ring, State};
 use crate::table::{Key, Rings};
 
 impl<H: Host> Hypervisor<H> {
@@ -67,20 +67,32 @@ impl<H: Host> Hypervisor<H> {
         self.host.ring_gone(ring.id, ring.len);
     }
 
-    /// Tells `domain`'s rings that watch `gone`.
+    /// Tells `domain`'s rings that watch `gone`. One that its owner turns to another ring meanwhile is not told.
     pub(crate) fn tell_watchers(&self, domain: &Domain<H>, gone: &Ring<H>) {
         let (owner, port) = (gone.id.owner, gone.id.port);
         while let Some(ring) = domain
             .rings
             .with(|rings| rings.take_watch(owner, port, gone.serial))
         {
-            self.peer_gone(domain, &ring);
+            self.watched_gone(domain, &ring, gone.serial);
         }
+    }
+
+    /// Tells a ring's owner, once, that what the ring watches is gone: the ring with serial `gone`, unless it watches another
+    /// by now.
+    pub(crate) fn watched_gone(&self, owner: &Domain<H>, ring: &Ring<H>, gone: u64) {
+        let event = ring.state.with(|state| state.set_watched_gone(gone));
+        self.tell_gone(owner, ring, event);
     }
 
     /// Tells a ring's owner, once, that nothing more will come.
     pub(crate) fn peer_gone(&self, owner: &Domain<H>, ring: &Ring<H>) {
-        if let Some(event) = ring.state.with(State::set_peer_gone) {
+        let event = ring.state.with(State::set_peer_gone);
+        self.tell_gone(owner, ring, event);
+    }
+
+    fn tell_gone(&self, owner: &Domain<H>, ring: &Ring<H>, event: Option<Event>) {
+        if let Some(event) = event {
             self.host.state_changed(ring.id, state::PEER_GONE);
             self.raise(owner, event);
         }

@@ -134,3 +134,23 @@ fn no_sender_waits_for_space_that_is_there() {
         });
     });
 }
+
+/// A connector turns its ring from the listener to its new peer while the listener closes.
+#[test]
+fn the_end_of_what_was_watched_before_is_no_end() {
+    for at in 0.. {
+        let (hv, [a, b]) = world(["unregister the full ring", "watch"]);
+        assert_eq!(a.set(70, b.id, SET_WATCH, 81), 0);
+        let (a2, b2) = (a.clone(), b.clone());
+        let turn = move || assert_eq!(a2.set(70, b2.id, SET_WATCH, 80), 0);
+        let (_, ran) = interleave(at, turn, || b.unregister(81, DomId::ANY));
+        if !ran {
+            break;
+        }
+        let gone = || a.mem(70, b.id).load(Word::State) & state::PEER_GONE != 0;
+        assert!(!gone(), "at {at}");
+        assert_eq!(b.unregister(80, a.id), 0);
+        assert!(gone(), "at {at}: the end of what is watched now");
+        drop(hv);
+    }
+}

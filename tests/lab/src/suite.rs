@@ -14,7 +14,7 @@ pub(crate) struct Options {
     /// Only the steps whose name contains this
     #[arg(long, value_name = "TEXT")]
     only: Option<String>,
-    /// Also the lab: real Xen with our hypervisor extension and kernel module, in an emulator (some ten minutes, more the first time)
+    /// Also the lab: real Xen with our hypervisor extension and kernel module, in an emulator (some fifteen minutes, more the first time)
     #[arg(long)]
     lab: bool,
 }

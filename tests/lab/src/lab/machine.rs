@@ -56,6 +56,11 @@ impl Clock {
     }
 }
 
+/// What QEMU is worth to the kernel beside a session of builds, as `nice` counts. Its CPUs wait for each other, so on a busy
+/// machine each waits for the other's turn too: beside six builds a message between guests on two CPUs took up to 40 ms instead
+/// of 0.13 ms, and a thousand connections more than a minute instead of ten seconds.
+const NICE: &str = "-10";
+
 /// What to boot.
 pub(crate) struct Plan<'a> {
     /// A name for the folder of logs.
@@ -92,6 +97,7 @@ impl Machine {
         })?;
         let link = connect(&socket, &mut qemu).and_then(|stream| {
             let link = Link::new(stream)?;
+            put_first(&qemu);
             link.await_ready(BOOT)?;
             Ok(link)
         });
@@ -132,7 +138,8 @@ impl Drop for Machine {
 fn command(plan: &Plan<'_>, folder: &Path, socket: &Path) -> Command {
     // However this process ends, the kernel ends QEMU with it.
     let mut command = Command::new("setpriv");
-    command.args(["--pdeathsig", "KILL", "qemu-system-x86_64"]);
+    // A session of its own is a group of its own to the scheduler, see `put_first`.
+    command.args(["--pdeathsig", "KILL", "setsid", "qemu-system-x86_64"]);
     command
         .args(plan.clock.arguments())
         .args(["-cpu", CPU, "-m", &plan.memory.to_string()])
@@ -189,6 +196,11 @@ fn connect(socket: &Path, qemu: &mut Child) -> io::Result<UnixStream> {
             result => return result,
         }
     }
+}
+
+/// Gives QEMU's session its worth. Not every user may do that, and not every kernel knows such groups: then it is slower.
+fn put_first(qemu: &Child) {
+    let _ = fs::write(format!("/proc/{}/autogroup", qemu.id()), NICE);
 }
 
 fn end(qemu: &mut Child) {

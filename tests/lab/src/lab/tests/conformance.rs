@@ -4,6 +4,7 @@ use super::bed::Bed;
 use super::module::{pair, quiet};
 use crate::lab::domains::{Guest, Kind};
 use crate::lab::link::Link;
+use crate::lab::xen::Whose;
 use std::io;
 use std::time::Duration;
 use v4v_conformance::{PAIR_LIMIT, Pair, Role, pairs};
@@ -14,6 +15,9 @@ const CONTROL: usize = 20_000;
 
 /// The user that a privileged pair's client becomes.
 const NOBODY: &str = "65534";
+
+/// A pair that opens more connections at once than upstream's Xen has rings for a guest, 128.
+const BEYOND_UPSTREAM: &str = "many_connections";
 
 /// Two PV guests.
 pub(super) fn pv_pv(bed: &mut Bed<'_>) -> io::Result<()> {
@@ -29,7 +33,12 @@ fn play_all(bed: &mut Bed<'_>, kinds: [Kind; 2]) -> io::Result<()> {
     let guests = pair(bed, kinds)?;
     let link = bed.running()?;
     let (mut passed, mut failed) = (0, Vec::new());
+    let upstream = bed.whose() == Whose::Upstream;
     for (number, pair) in pairs::all().enumerate() {
+        if upstream && pair.name == BEYOND_UPSTREAM {
+            println!("{}: not on a Xen with 128 rings a guest", pair.name);
+            continue;
+        }
         match play(&link, pair, &guests, CONTROL + number) {
             Ok(()) => passed += 1,
             Err(error) => {
