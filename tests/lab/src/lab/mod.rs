@@ -44,9 +44,9 @@ enum Command {
     Shell(shell::Options),
 }
 
-/// The lab's part of `cargo xtask test --lab`: the tests whose step's name is wanted.
-pub(crate) fn check(steps: &mut Steps, wanted: impl Fn(&str) -> bool) {
-    tests::suite(steps, wanted);
+/// The lab's part of `cargo xtask test`, or all of it: the tests whose step's name is wanted.
+pub(crate) fn check(steps: &mut Steps, all: bool, wanted: impl Fn(&str) -> bool) {
+    tests::suite(steps, all, wanted);
 }
 
 /// Runs one command of the lab; whether all went well.

@@ -32,6 +32,8 @@ pub(crate) struct Options {
 struct Test {
     name: &'static str,
     on: &'static [Whose],
+    /// Part of every `cargo xtask test`, on our hypervisor: quick, and with PV guests alone, which the emulator never ends.
+    always: bool,
     run: fn(&mut Bed) -> io::Result<()>,
 }
 
@@ -41,28 +43,28 @@ const OURS: &[Whose] = &[Whose::Ours];
 /// All tests, in the order in which they run on one machine.
 #[rustfmt::skip]
 const TESTS: &[Test] = &[
-    Test { name: "boots", on: BOTH, run: boots::dom0_answers },
-    Test { name: "two_pv_guests_boot", on: BOTH, run: boots::two_pv_guests },
-    Test { name: "pvh_guest_boots", on: BOTH, run: boots::pvh_guest },
-    Test { name: "argo_arguments_pv", on: BOTH, run: probe::arguments_in_dom0 },
-    Test { name: "argo_abi_pvh", on: BOTH, run: probe::everything_in_a_pvh_guest },
-    Test { name: "module_loads", on: BOTH, run: module::loads_and_unloads },
-    Test { name: "stream_between_guests", on: BOTH, run: module::stream_between_guests },
-    Test { name: "netpipe_smoke", on: BOTH, run: module::netpipe_smoke },
-    Test { name: "conformance_pv_pv", on: BOTH, run: conformance::pv_pv },
-    Test { name: "conformance_pvh_pv", on: BOTH, run: conformance::pvh_pv },
-    Test { name: "receiver_never_reads", on: BOTH, run: faults::receiver_never_reads },
-    Test { name: "receiver_destroyed", on: BOTH, run: faults::receiver_destroyed },
-    Test { name: "unload_with_open_sockets", on: BOTH, run: faults::unload_with_open_sockets },
-    Test { name: "hostile_guest", on: OURS, run: hostile::storm },
-    Test { name: "argo_off", on: OURS, run: refusals::argo_off },
-    Test { name: "wildcards_off", on: OURS, run: refusals::wildcards_off },
+    Test { name: "boots", on: BOTH, always: false, run: boots::dom0_answers },
+    Test { name: "two_pv_guests_boot", on: BOTH, always: true, run: boots::two_pv_guests },
+    Test { name: "pvh_guest_boots", on: BOTH, always: false, run: boots::pvh_guest },
+    Test { name: "argo_arguments_pv", on: BOTH, always: true, run: probe::arguments_in_dom0 },
+    Test { name: "argo_abi_pvh", on: BOTH, always: false, run: probe::everything_in_a_pvh_guest },
+    Test { name: "module_loads", on: BOTH, always: false, run: module::loads_and_unloads },
+    Test { name: "stream_between_guests", on: BOTH, always: false, run: module::stream_between_guests },
+    Test { name: "netpipe_smoke", on: BOTH, always: true, run: module::netpipe_smoke },
+    Test { name: "conformance_pv_pv", on: BOTH, always: false, run: conformance::pv_pv },
+    Test { name: "conformance_pvh_pv", on: BOTH, always: false, run: conformance::pvh_pv },
+    Test { name: "receiver_never_reads", on: BOTH, always: true, run: faults::receiver_never_reads },
+    Test { name: "receiver_destroyed", on: BOTH, always: true, run: faults::receiver_destroyed },
+    Test { name: "unload_with_open_sockets", on: BOTH, always: true, run: faults::unload_with_open_sockets },
+    Test { name: "hostile_guest", on: OURS, always: false, run: hostile::storm },
+    Test { name: "argo_off", on: OURS, always: false, run: refusals::argo_off },
+    Test { name: "wildcards_off", on: OURS, always: false, run: refusals::wildcards_off },
 ];
 
 /// Runs the wanted tests, on one machine for each hypervisor. Whether all passed.
 pub(crate) fn run(options: &Options) -> io::Result<bool> {
     let mut steps = Steps::default();
-    let wanted = |name: &str| {
+    let wanted = |name: &str, _: Whose, _: &Test| {
         options.names.is_empty() || options.names.iter().any(|part| name.contains(part.as_str()))
     };
     let plan = plan(wanted);
@@ -81,10 +83,13 @@ pub(crate) fn run(options: &Options) -> io::Result<bool> {
     Ok(steps.close())
 }
 
-/// The lab's part of `cargo xtask test --lab`: a step for what the machines boot, and one for each test whose name is wanted.
-pub(crate) fn suite(steps: &mut Steps, wanted: impl Fn(&str) -> bool) {
+/// The lab's part of `cargo xtask test`, with `all` that of `cargo xtask test --lab`: a step for what the machines boot, and one for each
+/// test whose name is wanted.
+pub(crate) fn suite(steps: &mut Steps, all: bool, wanted: impl Fn(&str) -> bool) {
     let end = Instant::now() + SUITE;
-    let plan = plan(|name| wanted(&format!("{STEP}{name}")));
+    let plan = plan(|name, whose, test| {
+        (all || test.always && whose == Whose::Ours) && wanted(&format!("{STEP}{name}"))
+    });
     if plan.is_empty() {
         return;
     }
@@ -104,15 +109,15 @@ pub(crate) fn suite(steps: &mut Steps, wanted: impl Fn(&str) -> bool) {
     }
 }
 
-/// How the lab's tests are called among the steps of `cargo xtask test --lab`.
+/// How the lab's tests are called among the steps of `cargo xtask test`.
 const STEP: &str = "lab: ";
 
 /// The wanted tests by hypervisor.
-fn plan(wanted: impl Fn(&str) -> bool) -> Vec<(Whose, Vec<&'static Test>)> {
+fn plan(wanted: impl Fn(&str, Whose, &Test) -> bool) -> Vec<(Whose, Vec<&'static Test>)> {
     let of = |whose: Whose| {
         let on = TESTS.iter().filter(move |test| test.on.contains(&whose));
         let tests: Vec<&Test> = on
-            .filter(|test| wanted(&format!("{whose}/{}", test.name)))
+            .filter(|test| wanted(&format!("{whose}/{}", test.name), whose, test))
             .collect();
         (whose, tests)
     };
