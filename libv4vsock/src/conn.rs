@@ -8,7 +8,7 @@ use crate::hosted::socket::Socket as HostedSocket;
 use crate::kernel;
 use crate::options::SocketOptions;
 use socket2::Socket as KernelSocket;
-use std::io::{self, IoSlice, IoSliceMut};
+use std::io::{self, IoSlice, IoSliceMut, Read};
 use std::net::Shutdown;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::sync::Arc;
@@ -59,8 +59,24 @@ impl Conn {
             Self::Hosted(socket) => socket.send(slices, flags),
             Self::Kernel(socket) => {
                 let wait = if flags.dont_wait { libc::MSG_DONTWAIT } else { 0 };
-                socket.send_vectored_with_flags(slices, libc::MSG_NOSIGNAL | wait)
+                let flags = libc::MSG_NOSIGNAL | wait;
+                match slices {
+                    // A message header to copy and check costs the kernel more than a short message.
+                    [one] => socket.send_with_flags(one, flags),
+                    _ => socket.send_vectored_with_flags(slices, flags),
+                }
             }
+        }
+    }
+
+    /// Receives bytes of a stream, of which nothing is to be known but their number.
+    #[inline]
+    pub(crate) fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Hosted(socket) => socket
+                .recv(&mut [IoSliceMut::new(buffer)], Flags::default())
+                .map(|r| r.bytes),
+            Self::Kernel(socket) => (&**socket).read(buffer),
         }
     }
 

@@ -184,9 +184,7 @@ connected_socket!(V4vStream);
 impl Read for &V4vStream {
     #[inline]
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.0
-            .recv(&mut [IoSliceMut::new(buffer)], Flags::default())
-            .map(|r| r.bytes)
+        self.0.read(buffer)
     }
 
     fn read_vectored(&mut self, slices: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
