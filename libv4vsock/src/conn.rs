@@ -30,6 +30,7 @@ impl Conn {
                 "nobody listens on port 0: it is for binding, where it asks for a free port",
             ));
         }
+        crate::error::check_port(to.port())?;
         let conn_options = options.conn(kind)?;
         match backend()? {
             Backend::Hosted if options.nonblocking => {

@@ -14,9 +14,10 @@ use std::time::Duration;
 /// Greatest datagram in bytes.
 pub const DATAGRAM_MAX: usize = v4v_sock::limits::DATAGRAM_MAX as usize;
 
-/// Datagrams between domains, as [`std::net::UdpSocket`]; none is lost silently.
+/// Datagrams between domains, as [`std::net::UdpSocket`]; none is lost between two such sockets.
 ///
-/// A send waits where the receiver's ring is full, and fails with `ConnectionRefused` where nobody receives.
+/// A send waits where the receiver's ring is full, and fails with `ConnectionRefused` where nobody receives. A datagram for the port of a
+/// listening socket arrives there and is dropped.
 #[derive(Debug)]
 pub struct V4vDatagram(Inner);
 
@@ -32,6 +33,7 @@ impl V4vDatagram {
     /// # Errors
     /// `AddrInUse`, `PermissionDenied`.
     pub fn bind(port: u32) -> io::Result<Self> {
+        crate::error::check_port(port)?;
         match backend()? {
             Backend::Hosted => DatagramSocket::bind(port).map(|s| Self(Inner::Hosted(Arc::new(s)))),
             Backend::Kernel { family } => {

@@ -41,6 +41,18 @@ pub(crate) fn with_reason(errno: i32, reason: &str) -> io::Error {
     )
 }
 
+/// An error for a number that no socket's port can be: those from 2^31 on are for the rings of connections.
+pub(crate) fn check_port(port: u32) -> io::Result<()> {
+    if port & v4v_sock::limits::RING_PORT_BIT == 0 {
+        return Ok(());
+    }
+    let most = v4v_sock::limits::RING_PORT_BIT - 1;
+    Err(with_reason(
+        libc::EINVAL,
+        &format!("{port} is no socket's port: those are 1 to {most}"),
+    ))
+}
+
 /// The errno behind an error of this library, explained or not.
 ///
 /// [`io::Error::raw_os_error`] knows only plain ones.

@@ -36,6 +36,7 @@ pub struct V4vSeqpacketListener(Inner);
 
 impl Inner {
     fn bind(kind: SocketKind, port: u32, options: &SocketOptions) -> io::Result<Self> {
+        crate::error::check_port(port)?;
         let conn_options = options.conn(kind)?;
         match backend()? {
             Backend::Hosted => {

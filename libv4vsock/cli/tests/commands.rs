@@ -64,6 +64,18 @@ fn port_0_is_no_port_to_connect_to() {
 }
 
 #[test]
+fn a_number_beyond_ports_is_said_to_be_none() {
+    let daemon = daemon();
+    for command in [
+        &["nc", "1:3000000000"][..],
+        &["nc", "--listen", "3000000000"],
+        &["netpipe", "1:4294967295"],
+    ] {
+        assert_fails(daemon.socket(), command, &["is no socket's port", "2147483647"]);
+    }
+}
+
+#[test]
 fn a_listener_that_nobody_calls_gives_up() {
     let daemon = daemon();
     assert_fails(

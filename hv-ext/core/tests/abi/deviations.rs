@@ -1,4 +1,4 @@
-//! Where we differ from upstream on purpose: each item of the ABI document's last list but one.
+//! Where we differ from upstream on purpose: each item of the list in docs/ABI.md.
 
 use crate::{err, pair};
 use v4v_hv::abi::FLAG_FAIL_EXIST;

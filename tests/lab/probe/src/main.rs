@@ -1,6 +1,6 @@
 //! `argo-probe`: raw Argo hypercalls from this guest's user space.
 //!
-//! `clauses` makes each call of which the ABI document says something, one line for each; exit code 1 where an answer is another
+//! `clauses` makes each call of which docs/ABI.md says something, one line for each; exit code 1 where an answer is another
 //! than the document's. Run on upstream's Argo and on our extension, the same clauses differ only where they say so: those are the
 //! documented deviations. `storm` throws crafted and random calls at the hypervisor for a while.
 

@@ -1,4 +1,4 @@
-//! The clauses of the ABI document, in its order.
+//! The clauses of docs/ABI.md, in its order.
 
 mod entry;
 mod notify;

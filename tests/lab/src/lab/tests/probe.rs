@@ -1,4 +1,4 @@
-//! Argo's ABI by raw hypercalls: `argo-probe` (tests/lab/probe) in a domain, its answers against the ABI document's.
+//! Argo's ABI by raw hypercalls: `argo-probe` (tests/lab/probe) in a domain, its answers against docs/ABI.md.
 
 use super::bed::Bed;
 use crate::lab::domains::{Guest, Kind};
