@@ -66,14 +66,17 @@ impl fmt::Display for V4vAddr {
 }
 
 /// Why a text is no address.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 pub enum ParseAddrError {
     /// No colon between domain and port.
     #[error("\"{0}\" is no address: write DOMAIN:PORT, as in 3:5001 or gpu:5001")]
     NoPort(String),
     /// The part after the colon is no port.
-    #[error("\"{0}\" is no port: a port is a number from 0 to 4294967295")]
+    #[error("\"{0}\" is no port: a port is a number from 0 to 2147483647")]
     BadPort(String),
+    /// A number that no domain can have.
+    #[error("no domain has the number {0}: they go up to {last}", last = DomId::FIRST_RESERVED - 1)]
+    BadDomain(String),
     /// No domain has this name, or it could not be looked up.
     #[error("cannot find domain \"{name}\": {source}")]
     Unknown {
@@ -82,6 +85,13 @@ pub enum ParseAddrError {
         /// What the look-up said.
         source: io::Error,
     },
+}
+
+/// The sentence, quoted: what a program shows whose `main` returns the error.
+impl fmt::Debug for ParseAddrError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.to_string(), f)
+    }
 }
 
 impl From<ParseAddrError> for io::Error {
@@ -113,6 +123,9 @@ fn domain_id(text: &str) -> Result<DomId, ParseAddrError> {
     }
     match text.parse() {
         Ok(number) => Ok(DomId(number)),
+        Err(_) if text.bytes().all(|b| b.is_ascii_digit()) && !text.is_empty() => {
+            Err(ParseAddrError::BadDomain(text.into()))
+        }
         Err(_) => backend::resolve(text).map_err(|source| ParseAddrError::Unknown {
             name: text.into(),
             source,

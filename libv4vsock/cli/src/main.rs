@@ -8,6 +8,7 @@ mod resolve;
 mod stat;
 
 use clap::{Parser, Subcommand};
+use std::io;
 use std::process::ExitCode;
 
 /// Sockets between the domains of one host.
@@ -41,6 +42,9 @@ enum Command {
     Resolve(resolve::Options),
 }
 
+/// The exit code for a mistake in the command line; clap has the same.
+const MISTAKE: u8 = 2;
+
 fn main() -> ExitCode {
     env_logger::init();
     let result = match Cli::parse().command {
@@ -53,7 +57,12 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("v4v: {error}");
-            ExitCode::FAILURE
+            // An address or a number that cannot be is the caller's mistake, as a wrong option is.
+            if error.kind() == io::ErrorKind::InvalidInput {
+                ExitCode::from(MISTAKE)
+            } else {
+                ExitCode::FAILURE
+            }
         }
     }
 }

@@ -26,9 +26,18 @@ fn output(socket: &Path, arguments: &[&str]) -> Output {
 
 /// The program fails with a sentence that has these parts, and puts nothing out.
 fn assert_fails(socket: &Path, arguments: &[&str], parts: &[&str]) {
+    assert_ends(1, socket, arguments, parts);
+}
+
+/// The same where the command line is at fault.
+fn assert_mistake(socket: &Path, arguments: &[&str], parts: &[&str]) {
+    assert_ends(2, socket, arguments, parts);
+}
+
+fn assert_ends(code: i32, socket: &Path, arguments: &[&str], parts: &[&str]) {
     let output = output(socket, arguments);
     let complaint = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(1), "{arguments:?}: {complaint}");
+    assert_eq!(output.status.code(), Some(code), "{arguments:?}: {complaint}");
     assert!(output.stdout.is_empty(), "{arguments:?}");
     for part in parts {
         assert!(complaint.contains(part), "{arguments:?}: {part} in {complaint}");
@@ -59,7 +68,7 @@ fn no_domains_are_said_on_stderr() {
 fn port_0_is_no_port_to_connect_to() {
     let daemon = daemon();
     for command in ["nc", "netpipe"] {
-        assert_fails(daemon.socket(), &[command, "1:0"], &["port 0", "for binding"]);
+        assert_mistake(daemon.socket(), &[command, "1:0"], &["port 0", "for binding"]);
     }
 }
 
@@ -71,7 +80,21 @@ fn a_number_beyond_ports_is_said_to_be_none() {
         &["nc", "--listen", "3000000000"],
         &["netpipe", "1:4294967295"],
     ] {
-        assert_fails(daemon.socket(), command, &["is no socket's port", "2147483647"]);
+        assert_mistake(daemon.socket(), command, &["is no socket's port", "2147483647"]);
+    }
+}
+
+#[test]
+fn what_is_no_address_is_a_mistake() {
+    let daemon = daemon();
+    for (command, part) in [
+        (&["nc", "gpu"][..], "write DOMAIN:PORT"),
+        (&["nc", "gpu:abc"], "is no port"),
+        (&["nc", "--listen", "gpu:5001"], "gpu:5001"),
+        (&["nc", "99999:5001"], "no domain has the number 99999"),
+        (&["netpipe", "5002"], "write DOMAIN:PORT"),
+    ] {
+        assert_mistake(daemon.socket(), command, &[part]);
     }
 }
 

@@ -26,7 +26,23 @@ pub(crate) fn ensure_tools() -> io::Result<()> {
             )));
         }
     }
-    Ok(())
+    ensure_git()
+}
+
+/// The comparison of revisions works on git's, and so do its tests.
+fn ensure_git() -> io::Result<()> {
+    let has = || succeeds(Command::new("git").arg("--version").stdout(Stdio::null()));
+    if has() {
+        return Ok(());
+    }
+    println!("installing git");
+    let args = ["install", "--yes", "--no-install-recommends", "git"];
+    if succeeds(Command::new("apt-get").args(args)) && has() {
+        return Ok(());
+    }
+    Err(io::Error::other(
+        "git is missing, and apt-get could not add it: install it",
+    ))
 }
 
 fn has(subcommand: &str) -> bool {

@@ -83,6 +83,12 @@ fn help_explains_and_a_mistake_is_code_2() {
         "{text}"
     );
     assert_eq!(run(&["--nonsense"]).status.code(), Some(2));
+    let typo = run(&["--log", "wran"]);
+    assert!(
+        typo.status.code() == Some(2) && said(&typo).contains("warn"),
+        "{}",
+        said(&typo)
+    );
 }
 
 #[test]

@@ -27,7 +27,7 @@ struct Cli {
     #[arg(long, requires = "policy")]
     check_policy: bool,
     /// What is logged: error, warn, info, debug, trace, or a filter as in RUST_LOG
-    #[arg(long, value_name = "LEVEL", env = "RUST_LOG", default_value = "info")]
+    #[arg(long, value_name = "LEVEL", env = "RUST_LOG", default_value = "info", value_parser = log_filter)]
     log: String,
 }
 
@@ -40,6 +40,15 @@ Try it:
   echo hello | v4v nc gpu:5001
 
 Exit codes: 0 stopped by a signal, 1 it cannot run, 2 a mistake in the command line or in the policy.";
+
+/// A level, or a filter. A word that is no level would be taken for a module's name, and silence all others.
+fn log_filter(text: &str) -> Result<String, String> {
+    if text.contains(['=', ',', '/', ':']) || text.parse::<log::LevelFilter>().is_ok() {
+        Ok(text.to_owned())
+    } else {
+        Err("write off, error, warn, info, debug, trace, or a filter such as v4v_hosted=debug".to_owned())
+    }
+}
 
 /// The exit code for a mistake of the user's.
 const MISTAKE: u8 = 2;
