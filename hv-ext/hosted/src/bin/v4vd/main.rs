@@ -26,9 +26,10 @@ struct Cli {
     /// Only read the policy file, say what is wrong with it, and exit
     #[arg(long, requires = "policy")]
     check_policy: bool,
-    /// What is logged: error, warn, info, debug, trace, or a filter as in RUST_LOG
-    #[arg(long, value_name = "LEVEL", env = "RUST_LOG", default_value = "info", value_parser = log_filter)]
-    log: String,
+    /// What is logged: off, error, warn, info, debug, trace, or a filter as in RUST_LOG, which counts where this is not given
+    /// [default: info]
+    #[arg(long, value_name = "LEVEL", value_parser = log_filter)]
+    log: Option<String>,
 }
 
 const AFTER: &str = "Without --policy, root and the user who started v4vd may take any domain name, and every domain may talk to every
@@ -55,9 +56,10 @@ const MISTAKE: u8 = 2;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
+    let filter = cli.log.clone().or_else(|| std::env::var("RUST_LOG").ok());
     env_logger::Builder::new()
         .format_target(false)
-        .parse_filters(&cli.log)
+        .parse_filters(filter.as_deref().unwrap_or("info"))
         .init();
     let owner = nix::unistd::geteuid().as_raw();
     if let Err(error) = load(cli.policy.as_deref(), owner) {
