@@ -46,7 +46,11 @@ enum Command {
 
 /// The lab's part of `cargo xtask test`, or all of it: the tests whose step's name is wanted.
 pub(crate) fn check(steps: &mut Steps, all: bool, wanted: impl Fn(&str) -> bool) {
-    tests::suite(steps, all, wanted);
+    tests::suite(steps, all, &wanted);
+    let name = "lab: instructions for a message";
+    if all && wanted(name) {
+        steps.check(name, count::gate);
+    }
 }
 
 /// Runs one command of the lab; whether all went well.

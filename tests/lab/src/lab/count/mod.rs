@@ -4,6 +4,7 @@
 //! instruction counts as one, so they are told apart. The figures do not depend on what else the host does, and
 //! two runs differ by little (the host's words reach the guests at other moments), so a small change for the worse shows.
 
+mod baseline;
 mod counter;
 mod profile;
 
@@ -25,6 +26,9 @@ pub(crate) struct Options {
     /// One JSON object a line: bytes, instructions
     #[arg(long)]
     json: bool,
+    /// Fail where a message takes more than the baseline in tests/lab/counts.json says
+    #[arg(long, conflicts_with = "upstream")]
+    gate: bool,
     /// Also the functions that take most, on stderr
     #[arg(long)]
     profile: bool,
@@ -108,7 +112,19 @@ pub(crate) fn run(options: &Options) -> io::Result<bool> {
             );
         }
     }
+    if options.gate {
+        baseline::check(&counts)?;
+    }
     Ok(counts.len() == SIZES.len())
+}
+
+/// The step of `cargo xtask test --lab`: no message takes more than the baseline says.
+pub(super) fn gate() -> io::Result<()> {
+    let counts = count(Whose::Ours, false)?;
+    for count in &counts {
+        println!("{} bytes: {} instructions", count.bytes, count.instructions);
+    }
+    baseline::check(&counts)
 }
 
 /// Counts between two PV guests on this hypervisor's release build.
