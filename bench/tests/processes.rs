@@ -258,6 +258,8 @@ fn wrong_arguments_are_named() {
         (&["sweep", "--perturbation", "9"], "0 to 7"),
         (&["pairs", "--cpus", "two"], "--cpus"),
         (&["compare", "no-such-revision", "."], "no-such-revision"),
+        // Before it builds the first, or this would take minutes.
+        (&["compare", ".", "no-such-revision"], "no-such-revision"),
     ] {
         let output = bench(arguments);
         let complaint = String::from_utf8_lossy(&output.stderr).into_owned();

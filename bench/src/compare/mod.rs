@@ -107,6 +107,10 @@ pub fn run(
     mut note: impl FnMut(&str),
 ) -> Result<Vec<Comparison>> {
     let root = PathBuf::from(output(Command::new("git").args(["rev-parse", "--show-toplevel"]))?.trim());
+    // Before minutes go into building the first.
+    for revision in revisions {
+        revision::check(&root, revision)?;
+    }
     let mut ready = Vec::new();
     for revision in revisions {
         note(&format!("building {revision}"));

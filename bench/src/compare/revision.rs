@@ -66,7 +66,16 @@ fn build(root: &Path, revision: &str) -> Result<PathBuf> {
     Ok(target.join("release"))
 }
 
-fn worktree(root: &Path, revision: &str) -> Result<PathBuf> {
+/// An error where the repository at `root` has no such revision.
+pub(super) fn check(root: &Path, revision: &str) -> Result<()> {
+    if revision == "." {
+        return Ok(());
+    }
+    commit(root, revision).map(drop)
+}
+
+/// The commit's id.
+fn commit(root: &Path, revision: &str) -> Result<String> {
     let commit = format!("{revision}^{{commit}}");
     let mut parse = Command::new("git");
     let id = output(
@@ -75,12 +84,17 @@ fn worktree(root: &Path, revision: &str) -> Result<PathBuf> {
             .current_dir(root),
     )
     .map_err(|_| Error::other(format!("git knows no revision '{revision}'")))?;
-    let tree = root.join("target").join("compare").join(id.trim());
+    Ok(id.trim().to_owned())
+}
+
+fn worktree(root: &Path, revision: &str) -> Result<PathBuf> {
+    let id = commit(root, revision)?;
+    let tree = root.join("target").join("compare").join(&id);
     if !tree.join("Cargo.toml").exists() {
         let mut add = Command::new("git");
         add.args(["worktree", "add", "--force", "--detach"])
             .arg(&tree)
-            .arg(id.trim());
+            .arg(&id);
         output(add.current_dir(root))?;
     }
     Ok(tree)
