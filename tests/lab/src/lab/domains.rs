@@ -97,7 +97,7 @@ impl Guest {
     }
 
     /// Whether Xen has stopped the guest for a fault of its own.
-    pub(crate) fn has_crashed(&self) -> io::Result<bool> {
+    fn has_crashed(&self) -> io::Result<bool> {
         let row = self
             .link
             .dom0(&format!("xl list {} | tail -n 1", self.name), XL)?;

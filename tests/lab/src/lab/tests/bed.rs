@@ -53,7 +53,7 @@ impl<'a> Bed<'a> {
             };
             let log = self.console().unwrap_or_default();
             // The test may have taken a machine of its own, whose log begins anew.
-            let emulator = emulator::ended_any(log.get(before..).unwrap_or(&log));
+            let emulator = emulator::ended_a_guest(log.get(before..).unwrap_or(&log));
             let consoles = self.consoles();
             self.guests.clear();
             self.machine = None;

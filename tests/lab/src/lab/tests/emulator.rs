@@ -1,8 +1,8 @@
 //! Guests that die of the emulator, not of anything of ours.
 //!
 //! QEMU 7.2's VMRUN now and then goes on in guest mode with the host's code segment, stack and instruction pointer (that behind
-//! VMRUN), which ends in a triple fault: about one PVH guest in so many minutes of a busy machine. Linux has no such selector and
-//! no text there, so no other crash of a guest, whoever's fault it may be, is taken for this one.
+//! VMRUN), which ends in a triple fault: it was seen in one of seven runs of the hostile guests' test. Linux has no
+//! such selector and no text there, so no other crash of a guest, whoever's fault it may be, is taken for this one.
 
 /// Lines of Xen's dump of a virtual CPU's registers that are looked at.
 const DUMP: usize = 8;
@@ -11,22 +11,12 @@ const DUMP: usize = 8;
 /// (`XEN_VIRT_START`).
 const IN_XEN: &str = "RIP:    e008:[<ffff82d0";
 
-/// Whether Xen's log shows that the emulator ended this domain.
-pub(super) fn ended(log: &str, domain: u16) -> bool {
-    dumps(log).any(|dump| dump.contains(&format!("hvm guest (d{domain}v")))
-}
-
-/// Whether it shows that the emulator ended some domain.
-pub(super) fn ended_any(log: &str) -> bool {
-    dumps(log).next().is_some()
-}
-
-/// Dumps of guests' virtual CPUs that died with Xen's registers.
-fn dumps(log: &str) -> impl Iterator<Item = String> {
+/// Whether Xen's log shows that the emulator ended a guest.
+pub(super) fn ended_a_guest(log: &str) -> bool {
     let after = log.split("Triple fault").skip(1);
     after
         .map(|text| text.lines().take(DUMP).collect::<Vec<_>>().join("\n"))
-        .filter(|dump| dump.contains("hvm guest (d") && dump.contains(IN_XEN))
+        .any(|dump| dump.contains("hvm guest (d") && dump.contains(IN_XEN))
 }
 
 #[cfg(test)]
@@ -43,11 +33,9 @@ mod tests {
 
     #[test]
     fn only_a_guest_with_the_registers_of_xen_was_ended() {
-        assert!(ended(DUMP_OF_3, 3));
-        assert!(!ended(DUMP_OF_3, 4), "another domain");
+        assert!(ended_a_guest(DUMP_OF_3));
         let of_its_own = DUMP_OF_3.replace("e008:[<ffff82d04020b6ab>]", "0010:[<ffffffff81000000>]");
-        assert!(!ended(&of_its_own, 3));
-        assert!(!ended("(XEN) d3v0 something else", 3));
-        assert!(ended_any(DUMP_OF_3) && !ended_any(&of_its_own));
+        assert!(!ended_a_guest(&of_its_own));
+        assert!(!ended_a_guest("(XEN) d3v0 something else"));
     }
 }

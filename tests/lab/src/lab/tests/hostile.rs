@@ -1,7 +1,6 @@
 //! Guests with raw hypercall access do their worst while two others exchange data.
 
 use super::bed::Bed;
-use super::emulator;
 use super::faults::{free_heap, heap_is_back};
 use super::module::{pair, quiet, transfer};
 use crate::lab::domains::{Guest, Kind};
@@ -12,9 +11,6 @@ use std::time::{Duration, Instant};
 
 /// How long the storm rages.
 const STORM: Duration = Duration::from_secs(40);
-
-/// Storms that are tried where the emulator ends one. About every second is ended on a machine with much else to do.
-const STORMS: u32 = 5;
 
 /// How long into a storm its guest is destroyed.
 const CUT: Duration = Duration::from_secs(3);
@@ -35,18 +31,23 @@ pub(super) fn storm(bed: &mut Bed<'_>) -> io::Result<()> {
     let [a, b] = pair(bed, [Kind::Pv, Kind::Pv])?;
     let link = bed.running()?;
     let free = free_heap(&link)?;
-    let mut left = STORMS;
-    let hostile = loop {
-        match rage(bed, &link, [&a, &b])? {
-            Some(hostile) => break hostile,
-            None if left > 1 => left -= 1,
-            None => {
-                return Err(io::Error::other(format!(
-                    "the emulator ended a guest in {STORMS} storms"
-                )));
-            }
-        }
-    };
+    // A PVH guest knows its own frames; a PV guest may name those of the whole machine.
+    let hostile = [(Kind::Pvh, "rings"), (Kind::Pv, "arguments")]
+        .map(|(kind, reach)| Guest::start_with(&link, kind, bed.place(), CPUS).map(|guest| (guest, reach)));
+    let [pvh, pv] = hostile;
+    let hostile = [pvh?, pv?];
+    let storms = begin(&link, &hostile, [&a, &b])?;
+    let end = Instant::now() + STORM;
+    let mut transfers = 0;
+    while Instant::now() < end {
+        transfer(bed, &a, &b)?;
+        transfers += 1;
+    }
+    println!("{transfers} transfers arrived as they were sent");
+    for (storm, (guest, _)) in storms.into_iter().zip(&hostile) {
+        let said = storm.wait()?.success("argo-probe storm")?;
+        println!("{}: {}", guest.name, said.lines().last().unwrap_or_default());
+    }
     // Once more, and an end in the middle of it.
     let _storms = begin(&link, &hostile, [&a, &b])?;
     sleep(CUT);
@@ -58,47 +59,6 @@ pub(super) fn storm(bed: &mut Bed<'_>) -> io::Result<()> {
     quiet(&a)?;
     quiet(&b)?;
     complaints(&bed.console()?)
-}
-
-/// New hostile guests and a whole storm, with transfers beside it. `None` where the emulator ended a hostile guest, so that this was
-/// no whole storm.
-fn rage(
-    bed: &mut Bed<'_>,
-    link: &Link,
-    victims: [&Guest; 2],
-) -> io::Result<Option<[(Guest, &'static str); 2]>> {
-    let log_before = bed.console()?.len();
-    // A PVH guest knows its own frames; a PV guest may name those of the whole machine.
-    let pvh = Guest::start_with(link, Kind::Pvh, bed.place(), CPUS)?;
-    let pv = Guest::start_with(link, Kind::Pv, bed.place(), CPUS)?;
-    let hostile = [(pvh, "rings"), (pv, "arguments")];
-    let storms = begin(link, &hostile, victims)?;
-    let end = Instant::now() + STORM;
-    let mut transfers = 0;
-    while Instant::now() < end {
-        transfer(bed, victims[0], victims[1])?;
-        transfers += 1;
-    }
-    println!("{transfers} transfers arrived as they were sent");
-    let mut whole = true;
-    for (storm, (guest, _)) in storms.into_iter().zip(&hostile) {
-        let log = bed.console()?;
-        let log = log.get(log_before..).unwrap_or_default();
-        if guest.has_crashed()? && emulator::ended(log, guest.domain) {
-            println!("{}: ended by the emulator; another storm", guest.name);
-            whole = false;
-            continue;
-        }
-        let said = storm.wait()?.success("argo-probe storm")?;
-        println!("{}: {}", guest.name, said.lines().last().unwrap_or_default());
-    }
-    if whole {
-        return Ok(Some(hostile));
-    }
-    for (guest, _) in hostile {
-        guest.destroy()?;
-    }
-    Ok(None)
 }
 
 /// Starts a storm in each hostile guest, and waits until they rage.

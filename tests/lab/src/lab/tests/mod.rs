@@ -32,7 +32,7 @@ pub(crate) struct Options {
 struct Test {
     name: &'static str,
     on: &'static [Whose],
-    /// Part of every `cargo xtask test`, on our hypervisor: quick, and with PV guests alone, which the emulator never ends.
+    /// Part of every `cargo xtask test`, on our hypervisor: quick, and with PV guests alone, of which the emulator has ended none.
     always: bool,
     run: fn(&mut Bed) -> io::Result<()>,
 }
