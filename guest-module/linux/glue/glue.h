@@ -36,6 +36,7 @@ struct v4v_params {
 	u32 ring_kib;
 	u32 spin_us;
 	u32 probe_ms;
+	bool park;
 };
 extern struct v4v_params v4v_params;
 
@@ -98,8 +99,8 @@ void v4v_c_work(struct sock *sk);
 void v4v_c_tick(u32 after_ms);
 void v4v_c_wait_begin(struct sock *sk, void *entry);
 void v4v_c_wait_end(struct sock *sk, void *entry);
-/* Sleeps for at most timeout jiffies; returns what is left of it. */
-long v4v_c_wait(void *entry, long timeout);
+/* Waits for at most timeout jiffies; returns what is left of it, and whether the vCPU waited inside Xen. */
+long v4v_c_wait(struct sock *sk, void *entry, long timeout, bool *parked);
 bool v4v_c_signal_pending(void);
 int v4v_c_interrupted(long timeout);
 long v4v_c_jiffies(u32 ms);

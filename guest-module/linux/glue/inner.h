@@ -13,6 +13,8 @@ struct v4v_sk {
 	struct sock sk;
 	void *rust;
 	struct work_struct work;
+	/* The last wait was a short one: park.c. */
+	bool waits_short;
 };
 
 static inline struct v4v_sk *v4v_sk(const struct sock *sk)
@@ -27,6 +29,12 @@ static inline void *v4v_rust(const struct socket *sock)
 
 /* module.c: what runs the sockets' work and the tick. */
 extern struct workqueue_struct *v4v_queue;
+
+/* module.c: the interrupt of VIRQ_ARGO. */
+extern int v4v_virq;
+
+/* park.c */
+void v4v_unpark(void);
 
 /* tick.c */
 void v4v_tick_stop(void);

@@ -20,15 +20,18 @@
 /* xen/include/public/xen.h; Linux has no name for it. */
 #define V4V_VIRQ_ARGO	11
 
-struct v4v_params v4v_params = { .ring_kib = 256, .spin_us = 0, .probe_ms = 500 };
+struct v4v_params v4v_params = { .ring_kib = 256, .spin_us = 0, .probe_ms = 500, .park = true };
 module_param_named(ring_kib, v4v_params.ring_kib, uint, 0644);
 MODULE_PARM_DESC(ring_kib, "Ring of a new connection in KiB (4 to 16384), unless SO_RCVBUF says otherwise");
 module_param_named(spin_us, v4v_params.spin_us, uint, 0644);
 MODULE_PARM_DESC(spin_us, "Microseconds to look for data before sleeping (at most 200); 0 sleeps at once");
 module_param_named(probe_ms, v4v_params.probe_ms, uint, 0644);
 MODULE_PARM_DESC(probe_ms, "On a Xen without our extension: milliseconds between looks for peers that are gone");
+module_param_named(park, v4v_params.park, bool, 0644);
+MODULE_PARM_DESC(park, "Let the vCPU wait inside Xen for a message that comes soon, where no other task wants it");
 
 struct workqueue_struct *v4v_queue;
+int v4v_virq = -1;
 
 void v4v_c_seq_write(struct seq_file *m, const u8 *text, size_t len)
 {
@@ -62,8 +65,6 @@ static int v4v_resumed(struct notifier_block *block, unsigned long action, void 
 }
 
 static struct notifier_block v4v_resume_notifier = { .notifier_call = v4v_resumed };
-
-static int v4v_virq = -1;
 
 static int __init v4v_init(void)
 {

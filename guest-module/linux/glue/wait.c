@@ -27,6 +27,7 @@ void v4v_c_wake(struct sock *sk, u32 what)
 	wq = rcu_dereference(sk->sk_wq);
 	if (skwq_has_sleeper(wq))
 		wake_up_interruptible_poll(&wq->wait, mask);
+	v4v_unpark();
 	if (what & V4V_WAKE_READ)
 		sk_wake_async(sk, SOCK_WAKE_WAITD, POLL_IN);
 	if (what & V4V_WAKE_WRITE)
@@ -49,11 +50,6 @@ void v4v_c_wait_begin(struct sock *sk, void *entry)
 void v4v_c_wait_end(struct sock *sk, void *entry)
 {
 	remove_wait_queue(sk_sleep(sk), entry);
-}
-
-long v4v_c_wait(void *entry, long timeout)
-{
-	return wait_woken(entry, TASK_INTERRUPTIBLE, timeout);
 }
 
 bool v4v_c_signal_pending(void)

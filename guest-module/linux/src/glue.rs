@@ -67,6 +67,7 @@ pub(crate) struct Params {
     ring_kib: u32,
     spin_us: u32,
     probe_ms: u32,
+    park: bool,
 }
 
 /// Bits of `v4v_c_wake`.
@@ -122,7 +123,12 @@ pub(crate) mod raw {
         pub(crate) fn v4v_c_tick(after_ms: u32);
         pub(crate) fn v4v_c_wait_begin(sk: *mut RawSock, entry: *mut u64);
         pub(crate) fn v4v_c_wait_end(sk: *mut RawSock, entry: *mut u64);
-        pub(crate) fn v4v_c_wait(entry: *mut u64, timeout: i64) -> i64;
+        pub(crate) fn v4v_c_wait(
+            sk: *mut RawSock,
+            entry: *mut u64,
+            timeout: i64,
+            parked: *mut bool,
+        ) -> i64;
         pub(crate) fn v4v_c_signal_pending() -> bool;
         pub(crate) fn v4v_c_interrupted(timeout: i64) -> i32;
         pub(crate) fn v4v_c_jiffies(ms: u32) -> i64;

@@ -23,6 +23,8 @@ pub(crate) enum Counter {
     Notifies,
     /// Sleeps for data, space, a connection.
     Sleeps,
+    /// The same where the vCPU waited inside Xen (`glue/park.c`).
+    Parks,
     /// Waits that a spin ended.
     Spins,
     /// Sends put off to the tick, because Xen could not note that they wait.
@@ -34,7 +36,7 @@ pub(crate) enum Counter {
 }
 
 /// Names, in the order of [`Counter`].
-pub(crate) const NAMES: [&str; 13] = [
+pub(crate) const NAMES: [&str; 14] = [
     "interrupts",
     "sends",
     "sent_bytes",
@@ -44,6 +46,7 @@ pub(crate) const NAMES: [&str; 13] = [
     "bounced",
     "notifies",
     "sleeps",
+    "parks",
     "spins",
     "retries",
     "connections",

@@ -63,10 +63,11 @@ impl Waiter {
         if glue::signal_pending() {
             return Err(glue::interrupted(this.timeout));
         }
-        stats::count(Counter::Sleeps);
+        let mut parked = false;
         let now = this.timeout.min(most);
         // SAFETY: `begin` has put the entry into the queue, where it stays until `drop`.
-        let left = unsafe { raw::v4v_c_wait(this.entry.as_mut_ptr(), now) };
+        let left = unsafe { raw::v4v_c_wait(this.sk.0, this.entry.as_mut_ptr(), now, &mut parked) };
+        stats::count(if parked { Counter::Parks } else { Counter::Sleeps });
         if this.timeout != FOREVER {
             this.timeout -= now - left;
         }
