@@ -73,10 +73,11 @@ impl Dgram {
     }
 
     fn await_data(&self, mut waiter: Pin<&mut Waiter>) -> Result<(), Errno> {
-        waiter.as_mut().begin()?;
+        waiter.may_wait()?;
         if spin(|| self.rx.lock().available(&self.socket) > 0) {
             return Ok(());
         }
+        waiter.as_mut().begin()?;
         let ready = self.rx.lock().before_sleep(&self.socket, event::SLEEPS).is_none();
         if ready { Ok(()) } else { waiter.sleep(FOREVER) }
     }

@@ -116,10 +116,11 @@ impl Link {
     }
 
     fn await_data(&self, mut waiter: Pin<&mut Waiter>) -> Result<(), Errno> {
-        waiter.as_mut().begin()?;
+        waiter.may_wait()?;
         if spin(|| self.rx.lock().has_data(&self.conn)) {
             return Ok(());
         }
+        waiter.as_mut().begin()?;
         let ready = self.rx.lock().before_sleep(&self.conn, event::SLEEPS).is_none();
         if ready { Ok(()) } else { waiter.sleep(FOREVER) }
     }

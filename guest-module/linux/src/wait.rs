@@ -35,11 +35,17 @@ impl Waiter {
         }
     }
 
+    /// Whether there is time to wait at all.
+    ///
+    /// # Errors
+    /// [`Errno::AGAIN`].
+    pub(crate) fn may_wait(&self) -> Result<(), Errno> {
+        if self.timeout == 0 { Err(Errno::AGAIN) } else { Ok(()) }
+    }
+
     /// Enters the socket's queue, once. Where there is no time to wait: [`Errno::AGAIN`].
     pub(crate) fn begin(self: Pin<&mut Self>) -> Result<(), Errno> {
-        if self.timeout == 0 {
-            return Err(Errno::AGAIN);
-        }
+        self.may_wait()?;
         // SAFETY: nothing is moved out.
         let this = unsafe { self.get_unchecked_mut() };
         if !this.queued {
@@ -84,19 +90,24 @@ impl Drop for Waiter {
     }
 }
 
-/// Looks (`ready`) for as long as the parameter `spin_us` says; whether it became ready.
+/// Looks (`ready`) for as long as the parameter `spin_us` says; whether it became ready. Takes the time only where the first look was
+/// in vain.
 pub(crate) fn spin(mut ready: impl FnMut() -> bool) -> bool {
     let us = glue::spin_us().min(SPIN_MAX_US);
     if us == 0 {
         return false;
     }
-    let end = glue::clock_ns() + u64::from(us) * 1000;
-    while glue::clock_ns() < end && !glue::need_resched() && !glue::signal_pending() {
+    let mut end = None;
+    while !glue::need_resched() && !glue::signal_pending() {
+        glue::relax();
         if ready() {
             stats::count(Counter::Spins);
             return true;
         }
-        glue::relax();
+        let now = glue::clock_ns();
+        if now >= *end.get_or_insert(now + u64::from(us) * 1000) {
+            return false;
+        }
     }
     false
 }

@@ -28,8 +28,12 @@ const CPU: &str = "max,-smap,-smep,-rdtscp,-xsave";
 pub(crate) enum Clock {
     /// The host's time, on two CPUs.
     Host,
-    /// Instructions, on one CPU: each takes a nanosecond, whatever else the host does. What a guest takes the time of it counts.
-    Instructions,
+    /// Instructions: each takes a nanosecond, whatever else the host does. What a guest takes the time of it counts. With two CPUs they
+    /// take turns, and one that spins lets the other go on at its every `pause`.
+    Instructions {
+        /// How many CPUs.
+        cpus: u8,
+    },
 }
 
 /// The files in the machine's folder that [`Plan::counter`] writes.
@@ -39,12 +43,10 @@ pub(crate) const BLOCKS: &str = "blocks";
 impl Clock {
     fn arguments(self) -> &'static [&'static str] {
         match self {
-            Self::Host => &["-accel", "tcg,thread=multi", "-smp", "2"],
-            Self::Instructions => &[
+            Self::Host => &["-accel", "tcg,thread=multi"],
+            Self::Instructions { .. } => &[
                 "-accel",
                 "tcg,thread=single",
-                "-smp",
-                "1",
                 "-icount",
                 "shift=0,sleep=off,align=off",
                 "-seed",
@@ -52,6 +54,13 @@ impl Clock {
                 "-rtc",
                 "base=2026-01-01T00:00:00,clock=vm",
             ],
+        }
+    }
+
+    fn cpus(self) -> u8 {
+        match self {
+            Self::Host => 2,
+            Self::Instructions { cpus } => cpus,
         }
     }
 }
@@ -142,6 +151,7 @@ fn command(plan: &Plan<'_>, folder: &Path, socket: &Path) -> Command {
     command.args(["--pdeathsig", "KILL", "setsid", "qemu-system-x86_64"]);
     command
         .args(plan.clock.arguments())
+        .args(["-smp", &plan.clock.cpus().to_string()])
         .args(["-cpu", CPU, "-m", &plan.memory.to_string()])
         .args([
             "-display",

@@ -35,6 +35,9 @@ pub(crate) struct Options {
     /// Count on upstream's hypervisor and its Argo instead of ours
     #[arg(long)]
     upstream: bool,
+    /// On two CPUs, with a receiver that still spins when the message comes (the module's spin_us)
+    #[arg(long, conflicts_with = "gate")]
+    spin: bool,
 }
 
 /// Sizes of the messages that are counted, in bytes.
@@ -54,6 +57,33 @@ const SECONDS: u32 = 2;
 
 /// Functions that a profile shows.
 const ROWS: usize = 60;
+
+/// What the receiver does when a message comes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Receiver {
+    /// It has gone to sleep; one CPU is all there is.
+    Sleeps,
+    /// It looks, on a CPU of its own.
+    Spins,
+}
+
+impl Receiver {
+    /// CPUs of the machine.
+    fn cpus(self) -> u8 {
+        match self {
+            Self::Sleeps => 1,
+            Self::Spins => 2,
+        }
+    }
+
+    /// The module's parameters.
+    fn parameters(self) -> &'static str {
+        match self {
+            Self::Sleeps => "",
+            Self::Spins => "spin_us=200",
+        }
+    }
+}
 
 /// Instructions for a message on its one way.
 #[derive(Clone, Debug, Serialize)]
@@ -89,7 +119,12 @@ pub(crate) fn run(options: &Options) -> io::Result<bool> {
     } else {
         Whose::Ours
     };
-    let counts = count(whose, options.profile)?;
+    let receiver = if options.spin {
+        Receiver::Spins
+    } else {
+        Receiver::Sleeps
+    };
+    let counts = count(whose, receiver, options.profile)?;
     if !options.json {
         println!("instructions for a message, one way");
         println!(
@@ -120,7 +155,7 @@ pub(crate) fn run(options: &Options) -> io::Result<bool> {
 
 /// The step of `cargo xtask test --lab`: no message takes more than the baseline says.
 pub(super) fn gate() -> io::Result<()> {
-    let counts = count(Whose::Ours, false)?;
+    let counts = count(Whose::Ours, Receiver::Sleeps, false)?;
     for count in &counts {
         println!("{} bytes: {} instructions", count.bytes, count.instructions);
     }
@@ -128,7 +163,7 @@ pub(super) fn gate() -> io::Result<()> {
 }
 
 /// Counts between two PV guests on this hypervisor's release build.
-pub(super) fn count(whose: Whose, profiled: bool) -> io::Result<Vec<Count>> {
+pub(super) fn count(whose: Whose, receiver: Receiver, profiled: bool) -> io::Result<Vec<Count>> {
     let built = build::all()?;
     let hypervisor = xen::build(whose, Mode::Release)?;
     let counter = counter::build()?;
@@ -139,14 +174,19 @@ pub(super) fn count(whose: Whose, profiled: bool) -> io::Result<Vec<Count>> {
         kernel: &built.kernel,
         images: &built.images,
         memory: MEMORY,
-        clock: Clock::Instructions,
+        clock: Clock::Instructions {
+            cpus: receiver.cpus(),
+        },
         counter: Some(&counter),
         parameters: "argo=1,mac-permissive=1",
     })?;
     let link = machine.link();
     let guests = [Guest::start(link, Kind::Pv, 1)?, Guest::start(link, Kind::Pv, 2)?];
-    for guest in &guests {
-        guest.sh("insmod /lib/v4v.ko", START)?;
+    for (cpu, guest) in guests.iter().enumerate() {
+        guest.sh(&format!("insmod /lib/v4v.ko {}", receiver.parameters()), START)?;
+        if receiver == Receiver::Spins {
+            link.dom0(&format!("xl vcpu-pin {} 0 {cpu}", guest.name), START)?;
+        }
     }
     let of_xen = output(Command::new("nm").arg(hypervisor.with_file_name("xen-syms")))?;
     let mut counts = Vec::new();
