@@ -95,7 +95,13 @@ presmp_initcall(v4v_boot);
 long do_argo_op(unsigned int cmd, XEN_GUEST_HANDLE_PARAM(void) arg1, XEN_GUEST_HANDLE_PARAM(void) arg2,
                 unsigned long arg3, unsigned long arg4)
 {
-    return v4v_hypercall(current->domain->domain_id, cmd, (unsigned long)arg1.p, (unsigned long)arg2.p, arg3, arg4);
+    long rc = v4v_hypercall(current->domain->domain_id, cmd, (unsigned long)arg1.p, (unsigned long)arg2.p, arg3, arg4);
+
+    /* A long message has stopped on its way, and the Rust object remembers where. */
+    if ( rc == -ERESTART )
+        rc = hypercall_create_continuation(__HYPERVISOR_argo_op, "ihhll", cmd, arg1, arg2, arg3, arg4);
+
+    return rc;
 }
 
 #ifdef CONFIG_COMPAT
@@ -186,6 +192,18 @@ void v4v_write_lock(rwlock_t *lock)
 void v4v_write_unlock(rwlock_t *lock)
 {
     write_unlock(lock);
+}
+
+/* ---- This CPU ---- */
+
+bool v4v_wants_cpu(void)
+{
+    return hypercall_preempt_check();
+}
+
+uint32_t v4v_vcpu(void)
+{
+    return current->vcpu_id;
 }
 
 /* ---- The calling guest's memory ---- */

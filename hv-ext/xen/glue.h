@@ -34,6 +34,9 @@ void v4v_read_unlock(rwlock_t *lock);
 void v4v_write_lock(rwlock_t *lock);
 void v4v_write_unlock(rwlock_t *lock);
 
+bool v4v_wants_cpu(void);
+uint32_t v4v_vcpu(void);
+
 bool v4v_range_ok(uint64_t handle, uint64_t bytes);
 bool v4v_caller_is_32bit(void);
 int v4v_copy_from_caller(void *to, uint64_t handle, uint32_t len);

@@ -7,6 +7,7 @@ use v4v_ring::DomId;
 use crate::Hypervisor;
 use crate::errno::Errno;
 use crate::host::{Host, Lock};
+use crate::resume::Stopped;
 use crate::ring::Ring;
 use crate::table::Rings;
 
@@ -20,6 +21,8 @@ pub(crate) struct Domain<H: Host> {
     /// end misses none.
     pub(crate) waiting: H::Lock<Vec<H::Shared<Ring<H>>>>,
     pub(crate) ready: H::Lock<Option<H::Page>>,
+    /// Long messages of its own that stopped on their way: at most one for each of its virtual CPUs.
+    pub(crate) stopped: H::Lock<Vec<Stopped>>,
 }
 
 impl<H: Host> Hypervisor<H> {
@@ -41,6 +44,7 @@ impl<H: Host> Hypervisor<H> {
             rings: H::Lock::new(Rings::new()),
             waiting: H::Lock::new(Vec::new()),
             ready: H::Lock::new(None),
+            stopped: H::Lock::new(Vec::new()),
         })?;
         self.domains.with(|all| {
             let Err(at) = all.binary_search_by_key(&id, |d| d.id) else {

@@ -8,7 +8,7 @@ use crate::errno::Errno;
 use crate::host::Host;
 
 /// A hypercall's arguments after the entry's checks: two handles, two 32-bit numbers.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Args {
     pub(crate) arg1: u64,
     pub(crate) arg2: u64,

@@ -38,6 +38,7 @@ errnos! {
     INVAL = 22, "An argument is malformed.";
     NOSPC = 28, "The domain has as many rings as it may have.";
     NOSYS = 38, "Not built in.";
+    RESTART = 85, "Call again with the same arguments: the rest follows. The host's glue does that; no guest sees it.";
     MSGSIZE = 90, "The message can never fit.";
     OPNOTSUPP = 95, "Switched off, or an unknown operation.";
     CONNREFUSED = 111, "Nobody listens there.";

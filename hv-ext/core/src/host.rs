@@ -147,6 +147,19 @@ pub trait Host: Sized {
     /// As [`map_ring`](Self::map_ring).
     fn map_page(&self, caller: DomId, gfn: u64) -> Result<Self::Page, Errno>;
 
+    // ---- the CPU ----
+
+    /// Whether the CPU is wanted for something else, so that a long operation should stop and be called again. Never, unless the host
+    /// says so: then [`Hypervisor::hypercall`](crate::Hypervisor::hypercall) may return [`Errno::RESTART`], and it has to call again.
+    fn wants_cpu(&self) -> bool {
+        false
+    }
+
+    /// The caller's virtual CPU. A domain has few of them: there is memory of ours for each.
+    fn vcpu(&self) -> u32 {
+        0
+    }
+
     // ---- domains and policy ----
 
     /// Whether there is such a domain, with or without Argo state. False for every reserved id.

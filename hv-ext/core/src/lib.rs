@@ -35,6 +35,7 @@ mod notify;
 mod pending;
 mod ready;
 mod register;
+mod resume;
 mod ring;
 mod route;
 mod send;

@@ -6,24 +6,33 @@ use v4v_ring::{Addr, DomId};
 
 use crate::Hypervisor;
 use crate::abi::{Iov, SendAddr};
+use crate::domain::Domain;
 use crate::entry::Args;
 use crate::errno::Errno;
 use crate::host::{Host, Lock};
-use crate::limits::{MAX_IOV, SEND_ATTEMPTS};
+use crate::limits::{COPY_CHUNK, MAX_IOV, SEND_ATTEMPTS};
+use crate::resume::Progress;
 use crate::ring::{Event, Job, Ring, Step};
 
 /// A message's buffers as the caller described them, copied once; only the bytes are the caller's still.
 ///
-/// They are read where they are wanted: most messages have one, and decoding all eight took a fifth of a short sendv.
-struct Payload {
-    raw: [[u8; Iov::SIZE]; MAX_IOV as usize],
-    count: usize,
+/// Most messages have one. Clearing and decoding eight took a fifth of a short sendv.
+#[derive(Clone)]
+enum Payload {
+    One([[u8; Iov::SIZE]; 1]),
+    Some {
+        raw: [[u8; Iov::SIZE]; MAX_IOV as usize],
+        count: usize,
+    },
 }
 
 impl Payload {
     /// The buffers that the caller gave.
     fn given(&self) -> &[[u8; Iov::SIZE]] {
-        self.raw.get(..self.count).unwrap_or_default()
+        match self {
+            Self::One(raw) => raw,
+            Self::Some { raw, count } => raw.get(..*count).unwrap_or_default(),
+        }
     }
 
     /// Checks each buffer and returns the bytes of all (`iov_count` of upstream's `argo.c`).
@@ -75,11 +84,22 @@ impl<H: Host> Source<H::Mem> for Gather<'_, H> {
 }
 
 /// A message that passed the checks.
-struct Message {
+#[derive(Clone)]
+pub(crate) struct Message {
     source: Addr,
     kind: u32,
     len: u32,
     payload: Payload,
+}
+
+/// What became of a message.
+enum Inserted {
+    /// It is in; the owner's event, if it wants one.
+    Published(Option<Event>),
+    /// There is no room.
+    Full,
+    /// A part is copied, and the CPU is wanted.
+    Stopped,
 }
 
 impl<H: Host> Hypervisor<H> {
@@ -111,35 +131,65 @@ impl<H: Host> Hypervisor<H> {
             len,
             payload,
         };
-        match self.insert(&ring, &message)? {
-            Some(event) => {
+        let (outcome, len) = if len > COPY_CHUNK {
+            self.insert_long(&own, args, &ring, message)?
+        } else {
+            (self.insert(&ring, &message, &mut Progress::default())?, len)
+        };
+        match outcome {
+            Inserted::Published(event) => {
                 if let Some(event) = event {
                     self.raise_data(&there, &ring, event);
                 }
                 Ok(len)
             }
-            None => {
+            Inserted::Full => {
                 self.await_space(&there, &ring, &own, len)?;
                 Err(Errno::AGAIN)
+            }
+            Inserted::Stopped => Err(Errno::RESTART),
+        }
+    }
+
+    /// As [`insert`](Self::insert), for a message that may stop on its way, or did; with its length, which a caller that changed the
+    /// buffers' descriptions meanwhile does not know any more.
+    fn insert_long(
+        &self,
+        own: &Domain<H>,
+        args: Args,
+        ring: &Ring<H>,
+        message: Message,
+    ) -> Result<(Inserted, u32), Errno> {
+        let first = (message, Progress::default());
+        let (message, mut progress) = self.resume(own, args, ring).unwrap_or(first);
+        loop {
+            match self.insert(ring, &message, &mut progress)? {
+                // Without memory to remember it by, it goes on.
+                Inserted::Stopped if self.stop(own, args, ring, &message, progress).is_err() => {}
+                outcome => return Ok((outcome, message.len)),
             }
         }
     }
 
     /// Copies the buffers' descriptions.
     fn fetch_iovs(&self, caller: DomId, handle: u64, count: u32) -> Result<Payload, Errno> {
+        if count == 1 {
+            let mut raw = [[0; Iov::SIZE]];
+            self.host.copy_iovs(caller, handle, &mut raw)?;
+            return Ok(Payload::One(raw));
+        }
         let mut raw = [[0; Iov::SIZE]; MAX_IOV as usize];
         let count = count as usize;
         match raw.get_mut(..count) {
             Some(given) if count > 0 => self.host.copy_iovs(caller, handle, given)?,
             _ => {}
         }
-        Ok(Payload { raw, count })
+        Ok(Payload::Some { raw, count })
     }
 
-    /// Puts a message into a ring, a chunk at a time. `None` where there is no room; else the owner's event, if it
-    /// wants one.
-    fn insert(&self, ring: &Ring<H>, message: &Message) -> Result<Option<Option<Event>>, Errno> {
-        for _ in 0..SEND_ATTEMPTS {
+    /// Puts a message into a ring, a chunk at a time, from where it has come.
+    fn insert(&self, ring: &Ring<H>, message: &Message, progress: &mut Progress) -> Result<Inserted, Errno> {
+        while progress.attempt < SEND_ATTEMPTS {
             let Message {
                 source,
                 kind,
@@ -150,28 +200,39 @@ impl<H: Host> Hypervisor<H> {
                 host: &self.host,
                 caller: source.domain,
                 iovs: payload.given(),
-                at: 0,
-                done: 0,
+                at: progress.at,
+                done: progress.done,
             };
             let mut job = Job {
                 source,
                 kind,
                 len,
                 payload,
-                slot: None,
+                slot: progress.slot,
             };
             let step = loop {
                 match ring.state.with(|state| state.advance(&mut job))? {
+                    Step::More if self.host.wants_cpu() => break Step::More,
                     Step::More => {}
                     step => break step,
                 }
             };
             match step {
-                Step::Published(event) => return Ok(Some(event)),
-                Step::Full => return Ok(None),
-                Step::More | Step::Stolen => {}
+                Step::Published(event) => return Ok(Inserted::Published(event)),
+                Step::Full => return Ok(Inserted::Full),
+                Step::More => {
+                    progress.slot = job.slot;
+                    (progress.at, progress.done) = (job.payload.at, job.payload.done);
+                    return Ok(Inserted::Stopped);
+                }
+                Step::Stolen => {
+                    *progress = Progress {
+                        attempt: progress.attempt.saturating_add(1),
+                        ..Progress::default()
+                    }
+                }
             }
         }
-        Ok(None)
+        Ok(Inserted::Full)
     }
 }

@@ -31,6 +31,9 @@ mod c {
         pub(super) safe fn v4v_write_lock(lock: &RawLock);
         pub(super) safe fn v4v_write_unlock(lock: &RawLock);
 
+        pub(super) safe fn v4v_wants_cpu() -> bool;
+        pub(super) safe fn v4v_vcpu() -> u32;
+
         pub(super) safe fn v4v_range_ok(handle: u64, bytes: u64) -> bool;
         pub(super) safe fn v4v_caller_is_32bit() -> bool;
         pub(super) fn v4v_copy_from_caller(to: *mut u8, handle: u64, len: u32) -> i32;
@@ -94,6 +97,16 @@ pub(crate) fn write_lock(lock: &RawLock) {
 
 pub(crate) fn write_unlock(lock: &RawLock) {
     c::v4v_write_unlock(lock);
+}
+
+/// Whether a long hypercall should stop: an interrupt, a softirq or an event waits.
+pub(crate) fn wants_cpu() -> bool {
+    c::v4v_wants_cpu()
+}
+
+/// The number of the virtual CPU that runs here.
+pub(crate) fn vcpu() -> u32 {
+    c::v4v_vcpu()
 }
 
 /// Whether the calling guest may have memory there; always true for PVH and HVM.

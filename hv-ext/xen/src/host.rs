@@ -42,6 +42,14 @@ impl Host for Xen {
         Arc::try_new(value).map_err(|_| Errno::NOMEM)
     }
 
+    fn wants_cpu(&self) -> bool {
+        glue::wants_cpu()
+    }
+
+    fn vcpu(&self) -> u32 {
+        glue::vcpu()
+    }
+
     fn range_ok(&self, _: DomId, handle: u64, bytes: u64) -> bool {
         glue::range_ok(handle, bytes)
     }

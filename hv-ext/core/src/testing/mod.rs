@@ -89,6 +89,8 @@ struct Inner {
     read_once: bool,
     allocations: usize,
     fail_at: Option<usize>,
+    wants_cpu: bool,
+    vcpu: u32,
 }
 
 /// A counted reference that its host counts too.
@@ -192,6 +194,16 @@ impl TestHost {
     /// From now on a caller's bytes change as soon as they were read: reading them twice finds two things.
     pub fn read_once(&self) {
         self.inner().read_once = true;
+    }
+
+    /// Whether the CPU is wanted for something else from now on.
+    pub fn want_cpu(&self, wanted: bool) {
+        self.inner().wants_cpu = wanted;
+    }
+
+    /// The virtual CPU that calls from now on.
+    pub fn run_vcpu(&self, vcpu: u32) {
+        self.inner().vcpu = vcpu;
     }
 
     /// Makes the `n`-th allocation from now (0 is the next) fail; `None` for none.
@@ -311,6 +323,15 @@ impl Host for TestHost {
             list.reserve_exact(more);
         }
         Ok(())
+    }
+
+    fn wants_cpu(&self) -> bool {
+        assert_unlocked();
+        self.inner().wants_cpu
+    }
+
+    fn vcpu(&self) -> u32 {
+        self.inner().vcpu
     }
 
     fn range_ok(&self, caller: DomId, handle: u64, bytes: u64) -> bool {

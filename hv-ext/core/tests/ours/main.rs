@@ -6,6 +6,7 @@ mod flags;
 mod ready;
 mod ring_setup;
 mod stats;
+mod stop;
 mod watch;
 
 use v4v_hv::Errno;

@@ -6,6 +6,7 @@
 
 mod baseline;
 mod counter;
+mod pairs;
 mod profile;
 
 use super::build;
@@ -38,6 +39,12 @@ pub(crate) struct Options {
     /// On two CPUs, with a receiver that still spins when the message comes (the module's spin_us)
     #[arg(long, conflicts_with = "gate")]
     spin: bool,
+    /// With one pair of guests, then two, four … up to so many, at --bytes
+    #[arg(long, conflicts_with_all = ["gate", "spin", "profile"], value_parser = clap::value_parser!(u8).range(1..=16))]
+    pairs: Option<u8>,
+    /// Bytes of a message with --pairs
+    #[arg(long, default_value_t = 1, requires = "pairs")]
+    bytes: u64,
 }
 
 /// Sizes of the messages that are counted, in bytes.
@@ -119,6 +126,9 @@ pub(crate) fn run(options: &Options) -> io::Result<bool> {
     } else {
         Whose::Ours
     };
+    if let Some(most) = options.pairs {
+        return show_pairs(&pairs::count(whose, most, options.bytes)?, options.json);
+    }
     let receiver = if options.spin {
         Receiver::Spins
     } else {
@@ -149,6 +159,27 @@ pub(crate) fn run(options: &Options) -> io::Result<bool> {
     }
     if options.gate {
         baseline::check(&counts)?;
+    }
+    Ok(true)
+}
+
+fn show_pairs(rows: &[pairs::Row], json: bool) -> io::Result<bool> {
+    if !json {
+        println!("instructions for a message, of all that ran, while several pairs of guests talk");
+        println!(
+            "{:>6} {:>8} {:>13} {:>8}",
+            "pairs", "bytes", "instructions", "ratio"
+        );
+    }
+    for row in rows {
+        if json {
+            println!("{}", serde_json::to_string(row)?);
+        } else {
+            println!(
+                "{:>6} {:>8} {:>13} {:>8.3}",
+                row.pairs, row.bytes, row.instructions, row.ratio
+            );
+        }
     }
     Ok(true)
 }
