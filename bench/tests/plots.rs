@@ -27,7 +27,8 @@ fn svg_parses_and_names_every_path() {
         path("tcp", 34.0, 4.0),
     ]
     .concat();
-    let [svg, _] = plot::write(&samples, "v4v", &folder("svg"), "sweep").expect("written");
+    let [svg, _] =
+        plot::write(&samples, "v4v", plot::Caption::default(), &folder("svg"), "sweep").expect("written");
     let text = fs::read_to_string(svg).expect("readable");
     let document = roxmltree::Document::parse(&text).expect("well-formed");
     assert_eq!(document.root_element().tag_name().name(), "svg");
@@ -56,7 +57,8 @@ fn svg_parses_and_names_every_path() {
 #[test]
 fn png_decodes_and_is_not_blank() {
     let samples = [path("v4v", 0.25, 15.0), path("tcp", 34.0, 4.0)].concat();
-    let [_, png] = plot::write(&samples, "v4v", &folder("png"), "sweep").expect("written");
+    let [_, png] =
+        plot::write(&samples, "v4v", plot::Caption::default(), &folder("png"), "sweep").expect("written");
     let mut reader = png::Decoder::new(BufReader::new(File::open(png).expect("there")))
         .read_info()
         .expect("a PNG");
@@ -71,7 +73,7 @@ fn png_decodes_and_is_not_blank() {
 #[test]
 fn a_single_point_is_drawn_and_none_is_an_error() {
     let one = [Sample::new("tcp", 1, 1e-6, 1)];
-    plot::write(&one, "v4v", &folder("one"), "sweep").expect("written");
+    plot::write(&one, "v4v", plot::Caption::default(), &folder("one"), "sweep").expect("written");
     fs::remove_dir_all(folder("one")).expect("just written");
-    assert!(plot::write(&[], "v4v", &folder("none"), "sweep").is_err());
+    assert!(plot::write(&[], "v4v", plot::Caption::default(), &folder("none"), "sweep").is_err());
 }

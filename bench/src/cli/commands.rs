@@ -1,6 +1,6 @@
 //! Each subcommand: measure, then print.
 
-use super::{Cli, Command, Common, Compare, Pairs, Sweep, Targets};
+use super::{Cli, Command, Common, Compare, Pairs, Plot, Sweep, Targets};
 use serde::Serialize;
 use std::io::{self, Error, Write};
 use std::time::Duration;
@@ -26,6 +26,7 @@ pub(crate) fn run(cli: Cli) -> io::Result<()> {
         Command::Pairs(options) => pairs(&options, json),
         Command::Baseline => hardware(json),
         Command::Targets(options) => all_targets(&options, json),
+        Command::Plot(options) => plot_lines(&options, json),
         Command::Compare(options) => revisions(&options, json),
     }
 }
@@ -50,9 +51,43 @@ fn sweep(options: &Sweep, json: bool) -> io::Result<()> {
     let Some(folder) = &options.plot else {
         return Ok(());
     };
-    for file in plot::write(&samples, subject.name(), folder, "sweep")? {
+    for file in plot::write(
+        &samples,
+        subject.name(),
+        plot::Caption::default(),
+        folder,
+        "sweep",
+    )? {
         // On stderr, where it does not disturb a program that reads the JSON.
         eprintln!("plot: {}", file.display());
+    }
+    Ok(())
+}
+
+fn plot_lines(options: &Plot, json: bool) -> io::Result<()> {
+    let mut samples = Vec::new();
+    for (at, text) in (1..).zip(io::stdin().lines()) {
+        let sample: Sample = serde_json::from_str(&text?)
+            .map_err(|error| Error::new(io::ErrorKind::InvalidData, format!("line {at}: {error}")))?;
+        samples.push(sample);
+    }
+    let caption = plot::Caption {
+        title: &options.title,
+        note: &options.note,
+        elsewhere: &options.elsewhere,
+    };
+    for file in plot::write(
+        &samples,
+        &options.subject,
+        caption,
+        &options.folder,
+        &options.stem,
+    )? {
+        if json {
+            line(&serde_json::json!({ "plot": file }).to_string())?;
+        } else {
+            line(&format!("plot: {}", file.display()))?;
+        }
     }
     Ok(())
 }

@@ -61,6 +61,8 @@ enum Command {
     Baseline,
     /// All speed targets in one run: what is required, and the "moonshot" that would be excellent
     Targets(Targets),
+    /// Plot samples that were measured elsewhere: their JSON objects, one per line, from standard input
+    Plot(Plot),
     /// Two revisions of the source against each other
     Compare(Compare),
     #[command(hide = true)]
@@ -115,6 +117,27 @@ struct Sweep {
     /// Write sweep.svg and sweep.png into this folder
     #[arg(long)]
     plot: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+struct Plot {
+    /// The folder for the files
+    folder: PathBuf,
+    /// Their name, to which .svg and .png are added
+    #[arg(long, default_value = "sweep")]
+    stem: String,
+    /// The path that the others are compared with
+    #[arg(long, default_value = "v4v")]
+    subject: String,
+    /// What was measured
+    #[arg(long, default_value = "Ping-pong over message size")]
+    title: String,
+    /// A line below the headline
+    #[arg(long, default_value = "")]
+    note: String,
+    /// A path that was measured on another machine: the headline leaves it out
+    #[arg(long)]
+    elsewhere: Vec<String>,
 }
 
 #[derive(Debug, Args)]

@@ -2,7 +2,7 @@
 
 use super::axis::{self, Scale};
 use super::grid::{self, FAINT, GRID};
-use super::{FONT, failed, headline, palette};
+use super::{Caption, FONT, failed, headline, palette};
 use crate::sample::Sample;
 use plotters::coord::Shift;
 use plotters::coord::types::RangedCoordf64;
@@ -14,8 +14,9 @@ use std::io::Result;
 const INK: RGBColor = RGBColor(40, 44, 52);
 const SOFT_INK: RGBColor = RGBColor(96, 101, 110);
 
-/// Pixels above the panels for the headline.
+/// Pixels above the panels for the headline, and for a note below it.
 const HEAD: u32 = 96;
+const NOTE: u32 = 34;
 
 /// Lines at sizes, at most; where there are more than half of that, only each fourth power of two is named.
 const SIZE_LABELS: usize = 14;
@@ -31,6 +32,7 @@ pub(super) type Chart<'a, B> = ChartContext<'a, B, Cartesian2d<RangedCoordf64, R
 
 pub(super) struct Figure<'a> {
     subject: &'a str,
+    caption: Caption<'a>,
     samples: BTreeMap<(bool, usize, &'a str), Vec<&'a Sample>>,
     headline: String,
 }
@@ -59,7 +61,7 @@ const THROUGHPUT: Panel = Panel {
 };
 
 impl<'a> Figure<'a> {
-    pub(super) fn new(samples: &'a [Sample], subject: &'a str) -> Self {
+    pub(super) fn new(samples: &'a [Sample], subject: &'a str, caption: Caption<'a>) -> Self {
         let mut order: Vec<&str> = Vec::new();
         let mut curves: BTreeMap<_, Vec<&Sample>> = BTreeMap::new();
         for sample in samples {
@@ -76,15 +78,17 @@ impl<'a> Figure<'a> {
         }
         Self {
             subject,
+            caption,
             samples: curves,
-            headline: headline::of(samples, subject),
+            headline: headline::of(samples, subject, caption.elsewhere),
         }
     }
 
     /// Draws everything `scale` times as large.
     pub(super) fn draw<B: DrawingBackend>(&self, area: &Area<B>, scale: u32) -> Result<()> {
         area.fill(&WHITE).map_err(failed)?;
-        let (head, body) = area.split_vertically(HEAD * scale);
+        let note = if self.caption.note.is_empty() { 0 } else { NOTE };
+        let (head, body) = area.split_vertically((HEAD + note) * scale);
         self.head(&head, scale)?;
         let (left, right) = body.split_horizontally(body.dim_in_pixel().0 / 2);
         self.panel(&left, &LATENCY, scale)?;
@@ -96,8 +100,9 @@ impl<'a> Figure<'a> {
         let centre = area.dim_in_pixel().0.cast_signed() / 2;
         let middle = Pos::new(HPos::Center, VPos::Top);
         let lines = [
-            ("Ping-pong between two processes over message size", 32, 18, INK),
+            (self.caption.title, 32, 18, INK),
             (&self.headline, 22, 62, SOFT_INK),
+            (self.caption.note, 22, 96, SOFT_INK),
         ];
         for (text, size, top, colour) in lines {
             let style = font(size, scale).color(&colour).pos(middle);

@@ -5,8 +5,8 @@ use crate::sample::{MEGABYTE, Sample};
 use crate::sizes::human;
 use crate::table::{micros, number};
 
-/// The sentence; empty without samples of the subject.
-pub(super) fn of(samples: &[Sample], subject: &str) -> String {
+/// The sentence; empty without samples of the subject. Those from `elsewhere` are not in it.
+pub(super) fn of(samples: &[Sample], subject: &str, elsewhere: &[String]) -> String {
     let ours = || samples.iter().filter(|sample| sample.path == subject);
     let (Some(least), Some(peak)) = (ours().min_by_key(|sample| sample.bytes), peak(ours())) else {
         return String::new();
@@ -14,7 +14,7 @@ pub(super) fn of(samples: &[Sample], subject: &str) -> String {
     let mut others: Vec<&str> = samples
         .iter()
         .map(|sample| sample.path.as_str())
-        .filter(|path| *path != subject)
+        .filter(|path| *path != subject && !elsewhere.iter().any(|other| other == path))
         .collect();
     others.sort_unstable();
     others.dedup();
@@ -81,10 +81,15 @@ mod tests {
             Sample::new("tcp", 1_000_000, 4e-4, 5),
         ];
         assert_eq!(
-            of(&all, "v4v"),
+            of(&all, "v4v", &[]),
             "V4V: 1 B in 0.250 µs (100 × TCP loopback);  at most 10.0 GB/s (4.00 × TCP loopback)"
         );
-        assert_eq!(of(&all[..2], "v4v"), "V4V: 1 B in 0.250 µs;  at most 10.0 GB/s");
-        assert_eq!(of(&all, "unix"), "");
+        let elsewhere = ["tcp".to_owned()];
+        assert_eq!(of(&all, "v4v", &elsewhere), of(&all[..2], "v4v", &[]));
+        assert_eq!(
+            of(&all[..2], "v4v", &[]),
+            "V4V: 1 B in 0.250 µs;  at most 10.0 GB/s"
+        );
+        assert_eq!(of(&all, "unix", &[]), "");
     }
 }

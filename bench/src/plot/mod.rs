@@ -21,12 +21,39 @@ const SIZE: (u32, u32) = (1800, 860);
 
 const FONT: &str = "sans-serif";
 
+/// What stands above the curves beside the sentence about the subject.
+#[derive(Clone, Copy, Debug)]
+pub struct Caption<'a> {
+    /// What was measured.
+    pub title: &'a str,
+    /// A further line; none where it is empty.
+    pub note: &'a str,
+    /// Paths that were measured on another machine: the sentence does not compare them with the subject.
+    pub elsewhere: &'a [String],
+}
+
+impl Default for Caption<'_> {
+    fn default() -> Self {
+        Self {
+            title: "Ping-pong between two processes over message size",
+            note: "",
+            elsewhere: &[],
+        }
+    }
+}
+
 /// Writes `<stem>.svg` and `<stem>.png` into `folder`, which is made if it is not there, and returns their paths. `subject` is
 /// drawn on top and in a stronger line.
 ///
 /// # Errors
 /// Where the files cannot be written; `InvalidInput` without any sample.
-pub fn write(samples: &[Sample], subject: &str, folder: &Path, stem: &str) -> Result<[PathBuf; 2]> {
+pub fn write(
+    samples: &[Sample],
+    subject: &str,
+    caption: Caption<'_>,
+    folder: &Path,
+    stem: &str,
+) -> Result<[PathBuf; 2]> {
     if samples.is_empty() {
         return Err(Error::new(
             ErrorKind::InvalidInput,
@@ -36,7 +63,7 @@ pub fn write(samples: &[Sample], subject: &str, folder: &Path, stem: &str) -> Re
     font()?;
     std::fs::create_dir_all(folder)?;
     let [svg, png] = ["svg", "png"].map(|kind| folder.join(format!("{stem}.{kind}")));
-    let figure = Figure::new(samples, subject);
+    let figure = Figure::new(samples, subject, caption);
     figure.draw(&SVGBackend::new(&svg, SIZE).into_drawing_area(), 1)?;
     raster::write(&png, SIZE, |area, scale| figure.draw(area, scale))?;
     Ok([svg, png])

@@ -3,17 +3,17 @@
 use plotters::style::RGBColor;
 
 /// Names, as people write them, and colours that colour-blind people tell apart (Okabe and Ito, "Color Universal Design", 2008).
-const KNOWN: [(&str, &str, RGBColor); 4] = [
+const KNOWN: [(&str, &str, RGBColor); 5] = [
     ("v4v", "V4V", RGBColor(0, 114, 178)),
     ("tcp", "TCP loopback", RGBColor(213, 94, 0)),
     ("unix", "AF_UNIX", RGBColor(0, 158, 115)),
     ("futex", "bare futex", RGBColor(204, 121, 167)),
+    ("split", "TCP over the split driver", RGBColor(230, 159, 0)),
 ];
 
 /// For paths with other names, such as those of another machine.
-const OTHERS: [RGBColor; 4] = [
+const OTHERS: [RGBColor; 3] = [
     RGBColor(86, 180, 233),
-    RGBColor(230, 159, 0),
     RGBColor(90, 90, 90),
     RGBColor(148, 103, 189),
 ];

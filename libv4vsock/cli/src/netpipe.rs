@@ -100,7 +100,13 @@ fn sweep(server: &str, options: &Options) -> io::Result<()> {
         )?;
     }
     if let Some(folder) = &options.plot {
-        for file in plot::write(&samples, Path::V4v.name(), folder, "netpipe")? {
+        for file in plot::write(
+            &samples,
+            Path::V4v.name(),
+            plot::Caption::default(),
+            folder,
+            "netpipe",
+        )? {
             eprintln!("v4v: wrote {}", file.display());
         }
     }

@@ -8,7 +8,14 @@ use std::io;
 use std::time::Duration;
 
 /// How long the server may take to listen.
-const START: Duration = Duration::from_secs(60);
+pub(super) const START: Duration = Duration::from_secs(60);
+
+/// Loads the module, unless it is there.
+pub(super) fn load(guest: &Guest) -> io::Result<()> {
+    guest
+        .sh("[ -e /proc/net/v4v ] || insmod /lib/v4v.ko", START)
+        .map(drop)
+}
 
 pub(super) fn sweep(
     link: &Link,
@@ -18,7 +25,7 @@ pub(super) fn sweep(
 ) -> io::Result<Vec<Figure>> {
     let [client, host] = guests;
     for guest in guests {
-        guest.sh("insmod /lib/v4v.ko", START)?;
+        load(guest)?;
     }
     let limit = Duration::from_secs(seconds) + PATIENCE;
     let server = link.start(&host.name, &["v4v", "netpipe"], limit)?;
