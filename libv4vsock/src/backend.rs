@@ -1,6 +1,6 @@
 //! Which V4V carries this process's sockets: the guest kernel's address family, or a daemon on a machine without Xen.
 
-use crate::hosted::control::{control, observer};
+use crate::hosted::control::{connection, observer};
 use crate::kernel;
 use std::env;
 use std::io;
@@ -69,7 +69,7 @@ pub(crate) fn domain_name() -> String {
 pub fn local_domain() -> io::Result<u16> {
     match backend()? {
         Backend::Kernel { family } => kernel::local_domain(family),
-        Backend::Hosted => Ok(control()?.domain().0),
+        Backend::Hosted => Ok(connection()?.domain().0),
     }
 }
 

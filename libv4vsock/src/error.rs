@@ -41,6 +41,15 @@ pub(crate) fn with_reason(errno: i32, reason: &str) -> io::Error {
     )
 }
 
+/// The same error with another number.
+pub(crate) fn renumbered(error: &io::Error, number: i32) -> io::Error {
+    let explained = error.get_ref().and_then(|e| e.downcast_ref::<Explained>());
+    match explained {
+        Some(explained) => with_reason(number, &explained.reason),
+        None => with_reason(number, &error.to_string()),
+    }
+}
+
 /// An error for a number that no socket's port can be: those from 2^31 on are for the rings of connections.
 pub(crate) fn check_port(port: u32) -> io::Result<()> {
     if port & v4v_sock::limits::RING_PORT_BIT == 0 {

@@ -28,6 +28,7 @@ mod addr;
 mod backend;
 mod conn;
 mod datagram;
+pub mod descriptor;
 mod error;
 mod hosted;
 mod kernel;

@@ -22,6 +22,12 @@ pub struct DomainStat {
     pub rings: u32,
     /// Bytes of memory in those rings.
     pub bytes: u64,
+    /// Ports on which it listens with [descriptors](crate::descriptor).
+    pub listeners: u32,
+    /// Connections with descriptors that it opened, since it is there.
+    pub calls_out: u64,
+    /// Connections with descriptors that were opened to it, since it is there.
+    pub calls_in: u64,
 }
 
 /// A ring, which is the receiving side of a socket.
@@ -101,6 +107,9 @@ impl From<DomainRecord> for DomainStat {
             processes: record.processes,
             rings: record.rings,
             bytes: record.bytes,
+            listeners: record.listeners,
+            calls_out: record.calls_out,
+            calls_in: record.calls_in,
         }
     }
 }

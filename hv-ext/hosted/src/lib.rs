@@ -10,6 +10,7 @@
 //! | [`packet`] | those bytes and descriptors over a Unix socket |
 //! | [`shm`] | a ring in a sealed memfd |
 //! | [`futex`] | sleeping on a word of a ring's header, and waking who sleeps there |
+//! | [`names`] | who is at the ends of a brokered socket |
 //! | [`doorbell`] | a descriptor that polls like a socket |
 //! | [`paths`] | where the daemon listens |
 //! | [`spawn`] | a daemon of one's own |
@@ -18,6 +19,7 @@
 pub mod daemon;
 pub mod doorbell;
 pub mod futex;
+pub mod names;
 pub mod packet;
 pub mod paths;
 pub mod shm;

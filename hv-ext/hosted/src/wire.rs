@@ -11,12 +11,15 @@
 //! A client reads the response before it sends the next request: one that does not is disconnected. Register's response
 //! carries three descriptors: the ring's memory, its face, its button ([`doorbell`](crate::doorbell)).
 //!
+//! The daemon also brokers sockets that are the kernel's own ([`op::LISTEN`], [`op::CONNECT`]): it makes a pair of connected Unix
+//! stream sockets whose [names](crate::names) say who is at either end, and is in the way of neither afterwards.
+//!
 //! A negative result is an errno; the blob then is a sentence for people, in UTF-8, that names the cause and the cure.
 
 use v4v_ring::DomId;
 
 /// The version of this protocol. Client and daemon must have the same.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 /// First argument of [`op::HELLO`]: says that the client speaks this protocol at all.
 pub const MAGIC: u64 = u64::from_le_bytes(*b"V4VHOST\0");
 /// The address of the blob's first byte, as a hypercall's arguments see it. Not 0, which is the null handle.
@@ -52,6 +55,14 @@ pub mod op {
     pub const LIST_DOMAINS: u32 = 0x1004;
     /// Rings of a domain (argument) after skipping some (argument). Blob: [`RingRecord`](super::RingRecord)s; none = the end.
     pub const LIST_RINGS: u32 = 0x1005;
+    /// Listens with a descriptor. Arguments: the port (0: the daemon's choice), the backlog. Result: the port; descriptor: a
+    /// listening Unix stream socket, from which the caller accepts by itself. The port is taken until the last copy of the
+    /// descriptor, in whatever process, is closed.
+    pub const LISTEN: u32 = 0x1006;
+    /// Connects with a descriptor. Arguments: the listener's domain id and port. Result: the port of the caller's end, of the
+    /// daemon's choice; descriptor: the connected Unix stream socket, non-blocking. `EHOSTUNREACH`: no such domain;
+    /// `ECONNREFUSED`: nobody listens there with a descriptor; `EAGAIN`: the listener's backlog is full.
+    pub const CONNECT: u32 = 0x1007;
 }
 
 /// A packet that is not of this protocol.
@@ -168,13 +179,19 @@ pub struct DomainRecord {
     pub rings: u32,
     /// Bytes of memory in those rings.
     pub bytes: u64,
+    /// Ports on which it listens with descriptors.
+    pub listeners: u32,
+    /// Brokered connections that it opened, since it is there.
+    pub calls_out: u64,
+    /// Brokered connections that others opened to it, since it is there.
+    pub calls_in: u64,
     /// Its name.
     pub name: String,
 }
 
 impl DomainRecord {
     /// Bytes of a record.
-    pub const SIZE: usize = 88;
+    pub const SIZE: usize = 112;
 
     /// The record's bytes.
     #[must_use]
@@ -189,6 +206,9 @@ impl DomainRecord {
         out[16..24].copy_from_slice(&self.bytes.to_le_bytes());
         out[24] = n.to_le_bytes()[0];
         out[25..25 + n].copy_from_slice(&name[..n]);
+        out[88..92].copy_from_slice(&self.listeners.to_le_bytes());
+        out[96..104].copy_from_slice(&self.calls_out.to_le_bytes());
+        out[104..].copy_from_slice(&self.calls_in.to_le_bytes());
         out
     }
 
@@ -200,6 +220,9 @@ impl DomainRecord {
             processes: le_u32(b, 8),
             rings: le_u32(b, 12),
             bytes: le_u64(b, 16),
+            listeners: le_u32(b, 88),
+            calls_out: le_u64(b, 96),
+            calls_in: le_u64(b, 104),
             name: String::from_utf8_lossy(&b[25..25 + usize::from(b[24]).min(NAME_MAX)]).into_owned(),
         })
     }
@@ -329,6 +352,9 @@ mod tests {
             processes: 2,
             rings: 3,
             bytes: 4,
+            listeners: 5,
+            calls_out: 6,
+            calls_in: 7,
             name: "gpu".into(),
         };
         assert_eq!(DomainRecord::decode_all(&domain.encode()).next(), Some(domain));

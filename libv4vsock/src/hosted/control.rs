@@ -1,8 +1,9 @@
 //! The process's one connection to the daemon: hypercalls and the operations beside them.
 
 use crate::backend::domain_name;
-use crate::hosted::fork::{self, Generation};
+use crate::hosted::fork::{self, Generation, PerProcess};
 use crate::hosted::keeper::{self, Keeper};
+use crate::hosted::line::Line;
 use crate::hosted::rings::{self, Rings};
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, connect, getsockopt, socket, sockopt};
 use std::io;
@@ -31,10 +32,12 @@ pub(crate) struct Control {
     /// The process that joined: a child after fork needs a connection of its own.
     pid: u32,
     generation: Generation,
-    socket: OwnedFd,
+    socket: Line,
     link: Mutex<Link>,
     rings: Rings,
     keeper: Keeper,
+    /// The keeper's thread runs.
+    kept: Mutex<bool>,
 }
 
 #[derive(Debug)]
@@ -44,37 +47,51 @@ struct Link {
 }
 
 /// The process's connection, made at its first use.
-static CONTROL: Mutex<Option<Arc<Control>>> = Mutex::new(None);
+static CONTROL: PerProcess<Mutex<Option<Arc<Control>>>> = PerProcess::new();
 /// A connection that joined no domain: for a process that looks something up before it has sockets.
-static OBSERVER: Mutex<Option<Arc<Control>>> = Mutex::new(None);
+static OBSERVER: PerProcess<Mutex<Option<Arc<Control>>>> = PerProcess::new();
 
-/// The connection of this process; joins the domain named by `V4V_DOMAIN` (else `pPID`) where there is none yet, or where the
-/// daemon that it led to is gone.
+/// The connection of this process with a thread that looks after its rings.
+///
+/// # Errors
+/// As [`connection`].
+pub(crate) fn control() -> io::Result<Arc<Control>> {
+    let control = connection()?;
+    let mut kept = lock(&control.kept);
+    if !*kept {
+        keeper::start(&control)?;
+        *kept = true;
+    }
+    drop(kept);
+    Ok(control)
+}
+
+/// The connection of this process, without a thread; joins the domain named by `V4V_DOMAIN` (else `pPID`) where there is none yet,
+/// or where the daemon that it led to is gone.
 ///
 /// # Errors
 /// With a sentence that says why: no daemon, another version, a name that the policy refuses.
-pub(crate) fn control() -> io::Result<Arc<Control>> {
-    let mut slot = lock(&CONTROL);
+pub(crate) fn connection() -> io::Result<Arc<Control>> {
+    let mut slot = lock(CONTROL.get());
     if let Some(control) = usable(&slot) {
         return Ok(control);
     }
     let control = Arc::new(Control::join(&socket_path(), &domain_name())?);
-    keeper::start(&control)?;
     fork::keep_from_children(control.socket(), control.keeper().descriptor());
     *slot = Some(Arc::clone(&control));
-    *lock(&OBSERVER) = None;
+    *lock(OBSERVER.get()) = None;
     Ok(control)
 }
 
 /// A connection to ask on: that of [`control`] where there is one, else one that makes this process no domain.
 ///
 /// # Errors
-/// As [`control`].
+/// As [`connection`].
 pub(crate) fn observer() -> io::Result<Arc<Control>> {
-    if let Some(control) = usable(&lock(&CONTROL)) {
+    if let Some(control) = usable(&lock(CONTROL.get())) {
         return Ok(control);
     }
-    let mut slot = lock(&OBSERVER);
+    let mut slot = lock(OBSERVER.get());
     if let Some(control) = usable(&slot) {
         return Ok(control);
     }
@@ -85,7 +102,7 @@ pub(crate) fn observer() -> io::Result<Arc<Control>> {
 
 fn usable(slot: &Option<Arc<Control>>) -> Option<Arc<Control>> {
     slot.as_ref()
-        .filter(|c| !c.is_inherited() && !c.is_closed())
+        .filter(|c| !c.is_inherited() && c.socket.is_ours() && !c.is_closed())
         .cloned()
 }
 
@@ -95,6 +112,7 @@ impl Control {
         let socket = socket(AddressFamily::Unix, SockType::SeqPacket, flags, None)?;
         connect(socket.as_raw_fd(), &UnixAddr::new(path)?).map_err(|e| no_daemon(e.into(), path))?;
         check_daemon(&socket, path)?;
+        let socket = Line::new(socket)?;
         let mut link = Link {
             sequence: 0,
             buffer: vec![0; PACKET_MAX],
@@ -110,6 +128,7 @@ impl Control {
             link: Mutex::new(link),
             rings: Rings::default(),
             keeper: Keeper::new()?,
+            kept: Mutex::default(),
         })
     }
 
@@ -168,7 +187,7 @@ impl Control {
 }
 
 impl Link {
-    fn call(&mut self, socket: &OwnedFd, op: u32, args: [u64; 4], parts: &[&[u8]]) -> io::Result<Answer> {
+    fn call(&mut self, socket: &Line, op: u32, args: [u64; 4], parts: &[&[u8]]) -> io::Result<Answer> {
         self.sequence = self.sequence.wrapping_add(1);
         let head = Request {
             op,

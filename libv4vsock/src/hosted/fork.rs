@@ -3,10 +3,13 @@
 //! A hosted socket is memory of one process: where it reads and writes next is known there alone. A child that went on with a
 //! copy would spoil both, so its calls fail, and dropping its copy does nothing that the parent or the peer could notice.
 
+use crate::hosted::line::cookie;
+use std::fmt;
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
+use std::ptr;
 use std::sync::Once;
-use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicPtr, AtomicU32, AtomicU64, Ordering};
 
 /// Forks between the first process of this program and this one.
 static GENERATION: AtomicU32 = AtomicU32::new(0);
@@ -14,6 +17,8 @@ static GENERATION: AtomicU32 = AtomicU32::new(0);
 /// The number of the connection to the daemon, and of a descriptor that takes its place in a child. -1: none yet.
 static CONNECTION: AtomicI32 = AtomicI32::new(-1);
 static STAND_IN: AtomicI32 = AtomicI32::new(-1);
+/// What tells the connection from another socket under its number, see [`cookie`].
+static COOKIE: AtomicU64 = AtomicU64::new(0);
 
 /// A process among its ancestors. The default is the one that has not forked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,6 +60,7 @@ impl Generation {
 /// long as a child lives, which need not know that it has the connection.
 pub(crate) fn keep_from_children(connection: BorrowedFd<'_>, stand_in: BorrowedFd<'_>) {
     STAND_IN.store(stand_in.as_raw_fd(), Ordering::Relaxed);
+    COOKIE.store(cookie(connection).unwrap_or(0), Ordering::Relaxed);
     CONNECTION.store(connection.as_raw_fd(), Ordering::Relaxed);
 }
 
@@ -65,9 +71,57 @@ extern "C" fn count() {
         STAND_IN.load(Ordering::Relaxed),
         CONNECTION.swap(-1, Ordering::Relaxed),
     );
-    if to >= 0 {
+    if to < 0 {
+        return;
+    }
+    // SAFETY: borrowed for one system call, which may be made here; a number under which nothing is open makes it fail.
+    let connection = unsafe { BorrowedFd::borrow_raw(to) };
+    // The program may have closed it, and opened something else in its place.
+    if cookie(connection) == Some(COOKIE.load(Ordering::Relaxed)) {
         // SAFETY: dup3 may be called here, touches no memory, and closes only the child's copy of a descriptor of ours.
         unsafe { libc::dup3(from, to, libc::O_CLOEXEC) };
+    }
+}
+
+/// A value of each process's own: a child begins with a new one, and so never waits for a lock that a thread held which is not there.
+pub(crate) struct PerProcess<T: 'static>(AtomicPtr<(Generation, T)>);
+
+impl<T: Default + Sync + 'static> PerProcess<T> {
+    pub(crate) const fn new() -> Self {
+        Self(AtomicPtr::new(ptr::null_mut()))
+    }
+
+    /// This process's.
+    pub(crate) fn get(&self) -> &'static T {
+        let now = Generation::current();
+        let mut seen = self.0.load(Ordering::Acquire);
+        loop {
+            // SAFETY: it is null or was leaked below, and nobody ever changes or frees what is published here.
+            if let Some((generation, value)) = unsafe { seen.as_ref() }
+                && *generation == now
+            {
+                return value;
+            }
+            let fresh = Box::into_raw(Box::new((now, T::default())));
+            match self
+                .0
+                .compare_exchange(seen, fresh, Ordering::AcqRel, Ordering::Acquire)
+            {
+                // SAFETY: just made, and published for ever.
+                Ok(_) => return unsafe { &(*fresh).1 },
+                Err(other) => {
+                    // SAFETY: just made, and nobody else has seen it.
+                    drop(unsafe { Box::from_raw(fresh) });
+                    seen = other;
+                }
+            }
+        }
+    }
+}
+
+impl<T> fmt::Debug for PerProcess<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PerProcess")
     }
 }
 

@@ -5,6 +5,7 @@
 //! | `control` | the process's connection to the daemon |
 //! | `rings`, `keeper` | its rings there, and the thread that looks after them between calls |
 //! | `fork` | whether a socket is this process's own |
+//! | `line` | whether a descriptor is still the library's own |
 //! | `platform` | the hypervisor as the socket core sees it |
 //! | `ring`, `tx` | an own ring and its doorbell; the way into a partner's |
 //! | `wait`, `turn` | spinning and sleeping; yielding where both sides share a CPU |
@@ -16,6 +17,7 @@ pub(crate) mod control;
 pub(crate) mod datagram;
 pub(crate) mod fork;
 pub(crate) mod keeper;
+pub(crate) mod line;
 pub(crate) mod link;
 pub(crate) mod listener;
 pub(crate) mod options;

@@ -244,7 +244,7 @@ impl Platform for Hosted {
 }
 
 /// An answer's descriptors, of which it must have `N`.
-fn descriptors<const N: usize>(answer: Answer) -> io::Result<[OwnedFd; N]> {
+pub(crate) fn descriptors<const N: usize>(answer: Answer) -> io::Result<[OwnedFd; N]> {
     let lost = answer.fds_lost;
     <[OwnedFd; N]>::try_from(answer.fds).map_err(|_| if lost { no_descriptors() } else { missing() })
 }

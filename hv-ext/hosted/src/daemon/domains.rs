@@ -1,6 +1,6 @@
 //! Which domains there are: ids, names, users, processes.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use v4v_ring::DomId;
 
@@ -9,7 +9,7 @@ const FIRST: u16 = 1;
 /// The last id that a domain gets.
 const LAST: u16 = DomId::FIRST_RESERVED - 1;
 
-/// A domain with at least one process.
+/// A domain with at least one process, or with a listener that a process has which is not attached.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Domain {
     /// Its id.
@@ -20,6 +20,10 @@ pub struct Domain {
     pub uid: u32,
     /// Processes attached.
     pub processes: u32,
+    /// Brokered connections that it opened.
+    pub calls_out: u64,
+    /// Brokered connections that were opened to it.
+    pub calls_in: u64,
 }
 
 /// All domains.
@@ -27,6 +31,8 @@ pub struct Domain {
 pub struct Domains {
     by_id: BTreeMap<DomId, Domain>,
     by_name: HashMap<String, DomId>,
+    /// Those without a process.
+    empty: BTreeSet<DomId>,
     /// Where the search for a free id starts: after the last one given, so that an id is not soon somebody else's.
     next: u16,
 }
@@ -36,6 +42,7 @@ impl Default for Domains {
         Self {
             by_id: BTreeMap::new(),
             by_name: HashMap::new(),
+            empty: BTreeSet::new(),
             next: FIRST,
         }
     }
@@ -85,6 +92,8 @@ impl Domains {
                 name: name.into(),
                 uid,
                 processes: 1,
+                calls_out: 0,
+                calls_in: 0,
             },
         );
     }
@@ -93,22 +102,47 @@ impl Domains {
     pub fn join(&mut self, id: DomId) {
         if let Some(domain) = self.by_id.get_mut(&id) {
             domain.processes += 1;
+            self.empty.remove(&id);
         }
     }
 
-    /// One process less; whether that was the last, and the domain is gone from here.
+    /// One process less; whether that was the last.
     pub fn leave(&mut self, id: DomId) -> bool {
         let Some(domain) = self.by_id.get_mut(&id) else {
             return false;
         };
         domain.processes = domain.processes.saturating_sub(1);
-        if domain.processes > 0 {
-            return false;
+        let is_empty = domain.processes == 0;
+        if is_empty {
+            self.empty.insert(id);
         }
-        let name = std::mem::take(&mut domain.name);
-        self.by_name.remove(&name);
-        self.by_id.remove(&id);
-        true
+        is_empty
+    }
+
+    /// Those without a process.
+    #[must_use]
+    pub fn empty(&self) -> &BTreeSet<DomId> {
+        &self.empty
+    }
+
+    /// Takes one without a process out.
+    pub fn remove(&mut self, id: DomId) {
+        if !self.empty.remove(&id) {
+            return;
+        }
+        if let Some(domain) = self.by_id.remove(&id) {
+            self.by_name.remove(&domain.name);
+        }
+    }
+
+    /// Counts a brokered connection.
+    pub fn count_call(&mut self, from: DomId, to: DomId) {
+        if let Some(domain) = self.by_id.get_mut(&from) {
+            domain.calls_out += 1;
+        }
+        if let Some(domain) = self.by_id.get_mut(&to) {
+            domain.calls_in += 1;
+        }
     }
 }
 
@@ -122,7 +156,19 @@ mod tests {
         let first = domains.free_id(|_| false).expect("free");
         domains.insert(first, "a", 0, false);
         assert!(domains.leave(first));
+        domains.remove(first);
         assert_eq!((first, domains.free_id(|_| false)), (DomId(1), Some(DomId(2))));
+    }
+
+    #[test]
+    fn calls_are_counted_at_both_ends() {
+        let mut domains = Domains::default();
+        domains.insert(DomId(1), "a", 0, false);
+        domains.insert(DomId(2), "b", 0, false);
+        domains.count_call(DomId(1), DomId(2));
+        domains.count_call(DomId(1), DomId(1));
+        let counts = |id| domains.get(DomId(id)).map(|d| (d.calls_out, d.calls_in));
+        assert_eq!((counts(1), counts(2)), (Some((2, 1)), Some((0, 1))));
     }
 
     #[test]
@@ -147,11 +193,15 @@ mod tests {
         domains.insert(DomId(7), "a", 5, true);
         domains.join(DomId(7));
         assert!(!domains.leave(DomId(7)));
+        domains.remove(DomId(7));
         assert_eq!(
             domains.find("a").map(|d| (d.id, d.uid, d.processes)),
             Some((DomId(7), 5, 1))
         );
-        assert!(domains.leave(DomId(7)));
+        assert!(domains.leave(DomId(7)) && domains.empty().contains(&DomId(7)));
+        domains.join(DomId(7));
+        assert!(domains.empty().is_empty() && domains.leave(DomId(7)));
+        domains.remove(DomId(7));
         assert_eq!((domains.find("a"), domains.get(DomId(7))), (None, None));
         assert_eq!(
             domains.free_id(|_| false),

@@ -1,5 +1,6 @@
 //! Every maximum of the daemon, with its reason.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use crate::wire::{BLOB_MAX, DomainRecord, RingRecord};
@@ -22,6 +23,18 @@ pub const FDS_OTHER: usize = STRANGERS_MAX + TURNED_AWAY_MAX + 128;
 pub const DOMAIN_RINGS: u32 = v4v_hv::limits::MAX_RINGS_DEFAULT;
 /// Bytes of a domain's rings unless the policy says otherwise: so many rings of 1 MiB, more than connections have by default.
 pub const DOMAIN_BYTES: u64 = DOMAIN_RINGS as u64 * (1 << 20);
+/// Listeners with descriptors, of all domains: each is a line in a table and, now and then, a look whether it is there.
+pub const LISTENERS_MAX: usize = 8192;
+/// Listeners of one user, where several share the daemon: half of all.
+pub const LISTENERS_PER_UID: usize = LISTENERS_MAX / 2;
+/// The least backlog of a listener with a descriptor: TCP's queue of half-open connections is as long by default.
+pub const BACKLOG_LEAST: i32 = 128;
+/// Ports from which the daemon chooses (RFC 6335, section 6: the dynamic ports).
+pub const DYNAMIC_PORTS: RangeInclusive<u32> = 49_152..=65_535;
+/// Random ports that are tried before all are looked through.
+pub const PORT_TRIES: usize = 16;
+/// How long the listeners of a domain without processes may be gone unnoticed.
+pub const SWEEP_PERIOD: Duration = Duration::from_secs(1);
 /// Greatest size of a policy file in bytes, far above any sensible one.
 pub const POLICY_MAX: u64 = 1 << 20;
 /// Domains in one answer.

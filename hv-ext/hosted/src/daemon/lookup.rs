@@ -37,7 +37,7 @@ pub fn domains(hv: &Hv, from: u64) -> Vec<u8> {
     let Ok(from) = u16::try_from(from) else {
         return Vec::new();
     };
-    let (domains, rings) = (hv.host().domains(), hv.host().rings());
+    let (domains, rings, listeners) = (hv.host().domains(), hv.host().rings(), hv.host().listeners());
     let mut blob = Vec::new();
     for domain in domains.from(DomId(from)).take(DOMAINS_PER_ANSWER) {
         let usage = rings.of_domain(domain.id);
@@ -47,6 +47,10 @@ pub fn domains(hv: &Hv, from: u64) -> Vec<u8> {
             processes: domain.processes,
             rings: usage.rings,
             bytes: usage.bytes,
+            // No more than LISTENERS_MAX.
+            listeners: u32::try_from(listeners.of_domain(domain.id).count()).unwrap_or(u32::MAX),
+            calls_out: domain.calls_out,
+            calls_in: domain.calls_in,
             name: domain.name.clone(),
         };
         blob.extend(record.encode());

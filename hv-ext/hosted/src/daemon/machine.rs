@@ -9,7 +9,8 @@ use v4v_hv::{BitPage, Errno, Host, Lock, RingId};
 use v4v_ring::{Addr, DomId, RingMem, Signal};
 
 use super::domains::Domains;
-use super::limits::Capacity;
+use super::limits::{Capacity, LISTENERS_MAX, LISTENERS_PER_UID};
+use super::listeners::Listeners;
 use super::memory::Memory;
 use super::policy::{Policy, RING_PORT_BIT};
 use super::refusal::Refusal;
@@ -65,6 +66,7 @@ pub struct Machine {
     call: RefCell<Call>,
     domains: RefCell<Domains>,
     rings: RefCell<Rings>,
+    listeners: RefCell<Listeners>,
     policy: RefCell<Rc<Policy>>,
     capacity: Capacity,
 }
@@ -82,6 +84,7 @@ impl Machine {
             }),
             domains: RefCell::default(),
             rings: RefCell::default(),
+            listeners: RefCell::default(),
             policy: RefCell::new(policy),
             capacity,
         }
@@ -137,6 +140,28 @@ impl Machine {
         self.rings.borrow()
     }
 
+    /// The table of listeners with descriptors.
+    pub fn listeners(&self) -> Ref<'_, Listeners> {
+        self.listeners.borrow()
+    }
+
+    /// The table of listeners with descriptors, to change it.
+    pub fn listeners_mut(&self) -> RefMut<'_, Listeners> {
+        self.listeners.borrow_mut()
+    }
+
+    /// Whether there is a ring at this address that any domain may send to.
+    #[must_use]
+    pub fn has_wildcard_ring(&self, addr: Addr) -> bool {
+        self.rings().get(wildcard(addr)).is_some()
+    }
+
+    /// Whether a ring or a listener has this port.
+    #[must_use]
+    pub fn is_port_taken(&self, addr: Addr) -> bool {
+        self.has_wildcard_ring(addr) || self.listeners_mut().is_taken(addr)
+    }
+
     /// The policy in force.
     pub fn policy(&self) -> Rc<Policy> {
         Rc::clone(&self.policy.borrow())
@@ -159,33 +184,18 @@ impl Machine {
 
     /// What policy and quotas say about a ring of any kind.
     fn check_ring(&self, id: RingId, len: u32) -> Result<(), Refusal> {
+        let uid = self.call.borrow().caller.uid;
+        self.check_port(id.owner, uid, id.port)?;
+        self.check_count(id.owner, id)?;
         let (policy, domains, rings) = (self.policy(), self.domains(), self.rings());
-        let (name, uid) = (domains.name(id.owner), self.call.borrow().caller.uid);
-        if !policy.may_have_port(name, uid, id.port) {
-            return Err(Refusal::new(
-                libc::EACCES,
-                format!(
-                    "port {} is privileged: take one from 1024 on, or ask for `privileged_ports = true` for domain \
-                     {name:?} in v4vd's policy",
-                    id.port
-                ),
-            ));
-        }
+        let name = domains.name(id.owner);
         let (mut used, mut of_uid, mut all) = (rings.of_domain(id.owner), rings.of_uid(uid), rings.count());
         if let Some(old) = rings.get(id) {
             // Registered again: its memory takes the place of what it had.
-            used.rings -= 1;
             used.bytes -= memory_of(old.data_len());
             (of_uid, all) = (of_uid.saturating_sub(1), all.saturating_sub(1));
         }
         let quota = policy.quota(name);
-        if used.rings >= quota.rings {
-            let why = format!(
-                "domain {name:?} has {} rings, its quota: close sockets, or raise `rings` in v4vd's policy",
-                used.rings
-            );
-            return Err(Refusal::new(libc::ENOSPC, why));
-        }
         if used.bytes.saturating_add(memory_of(len)) > quota.bytes {
             let why = format!(
                 "domain {name:?} has {} bytes of rings and its quota is {}: close sockets, use smaller buffers, or raise \
@@ -209,6 +219,63 @@ impl Machine {
         Ok(())
     }
 
+    fn check_port(&self, domain: DomId, uid: u32, port: u32) -> Result<(), Refusal> {
+        let domains = self.domains();
+        let name = domains.name(domain);
+        if self.policy().may_have_port(name, uid, port) {
+            return Ok(());
+        }
+        let why = format!(
+            "port {port} is privileged: take one from 1024 on, or ask for `privileged_ports = true` for domain {name:?} in \
+             v4vd's policy"
+        );
+        Err(Refusal::new(libc::EACCES, why))
+    }
+
+    /// What the quota says about one ring or listener more. `again` is not counted: it is the ring that is registered anew.
+    fn check_count(&self, domain: DomId, again: RingId) -> Result<(), Refusal> {
+        let quota = self.policy().quota(self.domains().name(domain)).rings;
+        let count = || {
+            let (rings, listeners) = (self.rings(), self.listeners());
+            let old = usize::from(rings.get(again).is_some());
+            rings.of_domain(domain).rings as usize - old + listeners.of_domain(domain).count()
+        };
+        if count() < quota as usize {
+            return Ok(());
+        }
+        self.listeners_mut().sweep(domain);
+        if count() < quota as usize {
+            return Ok(());
+        }
+        let why = format!(
+            "domain {:?} has {} rings and listeners, its quota: close sockets, or raise `rings` in v4vd's policy",
+            self.domains().name(domain),
+            count()
+        );
+        Err(Refusal::new(libc::ENOSPC, why))
+    }
+
+    /// What policy and quotas say about a listener with a descriptor, for a process of `uid`.
+    ///
+    /// # Errors
+    /// `EACCES`, `EPERM`: the policy. `EADDRINUSE`: the port is taken. `ENOSPC`: the quota, or v4vd has no room.
+    pub fn may_listen(&self, addr: Addr, uid: u32) -> Result<(), Refusal> {
+        self.check_wildcard(wildcard(addr))?;
+        self.check_port(addr.domain, uid, addr.port)?;
+        if self.has_wildcard_ring(addr) {
+            return Err(in_use(addr));
+        }
+        self.check_count(addr.domain, wildcard(addr))?;
+        let (all, of_uid) = (self.listeners().count(), self.listeners().of_uid(uid));
+        if all >= LISTENERS_MAX || (self.policy().is_shared() && of_uid >= LISTENERS_PER_UID) {
+            let why = format!(
+                "v4vd has no room for more listeners ({all} in all, {of_uid} of uid {uid}): close some"
+            );
+            return Err(Refusal::new(libc::ENOSPC, why));
+        }
+        Ok(())
+    }
+
     fn check_wildcard(&self, id: RingId) -> Result<(), Refusal> {
         if !self.policy().may_have_wildcard() {
             let why = "v4vd's policy says `wildcard = \"deny\"`: no domain may listen or receive datagrams";
@@ -220,6 +287,10 @@ impl Machine {
                 id.port
             );
             return Err(Refusal::new(libc::EACCES, why));
+        }
+        let addr = Addr::new(id.owner, id.port);
+        if self.listeners_mut().is_taken(addr) {
+            return Err(in_use(addr));
         }
         Ok(())
     }
@@ -236,7 +307,11 @@ impl Machine {
         Err(Refusal::new(libc::EACCES, why))
     }
 
-    fn check_send(&self, from: DomId, to: Addr) -> Result<(), Refusal> {
+    /// What the policy says about a message or a connection from a domain to an address.
+    ///
+    /// # Errors
+    /// `EACCES`.
+    pub fn check_send(&self, from: DomId, to: Addr) -> Result<(), Refusal> {
         let domains = self.domains();
         let (from, there) = (domains.name(from), domains.name(to.domain));
         if self.policy().may_send(from, there, to.port) {
@@ -254,6 +329,23 @@ impl Machine {
         log::warn!("cannot make a ring: {error}");
         self.refuse(Refusal::new(errno, format!("v4vd cannot make the ring: {error}")))
     }
+}
+
+/// The name of the ring at an address that any domain may send to.
+fn wildcard(addr: Addr) -> RingId {
+    RingId {
+        owner: addr.domain,
+        port: addr.port,
+        partner: DomId::ANY,
+    }
+}
+
+fn in_use(addr: Addr) -> Refusal {
+    let why = format!(
+        "port {} is in use in this domain: see `v4v stat`, or bind port 0 for a free one",
+        addr.port
+    );
+    Refusal::new(libc::EADDRINUSE, why)
 }
 
 impl Host for Machine {

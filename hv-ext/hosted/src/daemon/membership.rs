@@ -104,7 +104,7 @@ fn no_state(name: &str, errno: Errno) -> Refusal {
     )
 }
 
-/// A process is gone: its rings go, and with the last one of a domain the domain.
+/// A process is gone: its rings go, and with the last one of a domain the domain, unless somebody listens for it.
 pub fn leave(hv: &Hv, client: ClientId, domain: DomId) {
     let machine = hv.host();
     let mine = machine.rings().of_client(client);
@@ -113,9 +113,27 @@ pub fn leave(hv: &Hv, client: ClientId, domain: DomId) {
             log::error!("a dead process's ring {ring:?} cannot be unregistered: {errno}");
         }
     }
-    let name = machine.domains().name(domain).to_owned();
     if machine.domains_mut().leave(domain) {
-        hv.domain_destroy(domain);
-        log::info!("domain {} {name:?} is gone", domain.0);
+        bury(hv, domain);
+    }
+}
+
+/// Ends a domain without processes, unless somebody still listens for it: a daemon's child, say, that inherited the descriptor.
+fn bury(hv: &Hv, domain: DomId) {
+    let machine = hv.host();
+    if machine.listeners_mut().sweep(domain) > 0 {
+        return;
+    }
+    let name = machine.domains().name(domain).to_owned();
+    machine.domains_mut().remove(domain);
+    hv.domain_destroy(domain);
+    log::info!("domain {} {name:?} is gone", domain.0);
+}
+
+/// Looks again at the domains that have listeners and no processes.
+pub fn sweep(hv: &Hv) {
+    let empty: Vec<DomId> = hv.host().domains().empty().iter().copied().collect();
+    for domain in empty {
+        bury(hv, domain);
     }
 }

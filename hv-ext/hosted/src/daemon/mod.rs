@@ -6,16 +6,20 @@
 //! ```text
 //!   listener ─► admission ─► server ─ one packet ─► service ─┬─ membership   who is which domain
 //!                (limits)      ▲                             ├─ hypercalls   Argo's operations and ours, ring hand-over
-//!                              └──── one answer ◄────────────┴─ lookup       names and figures
+//!                              └──── one answer ◄────────────┼─ broker       descriptors: listen, connect
+//!                                                            └─ lookup       names and figures
 //!                                                                 │
 //!                                 machine (the core's Host) ◄─────┘  domains, rings, policy
 //! ```
 
 pub mod admission;
+pub mod broker;
 pub mod domains;
+pub mod endpoint;
 pub mod hypercalls;
 pub mod limits;
 pub mod listener;
+pub mod listeners;
 pub mod lookup;
 pub mod machine;
 pub mod membership;

@@ -11,9 +11,10 @@ use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 
 use super::admission::{Admission, Standing};
-use super::limits::{ACCEPT_PAUSE, ACCEPTS_PER_ROUND, Capacity, EVENTS_PER_ROUND};
+use super::limits::{ACCEPT_PAUSE, ACCEPTS_PER_ROUND, Capacity, EVENTS_PER_ROUND, SWEEP_PERIOD};
 use super::listener::Listener;
 use super::machine::{Hv, Machine};
+use super::membership;
 use super::policy::{BadPolicy, Policy};
 use super::refusal::Refusal;
 use super::rings::{Caller, ClientId};
@@ -51,6 +52,8 @@ pub struct Server {
     throttle: Throttle,
     /// No client could be accepted then, for want of something: none is until a while has passed.
     paused: Option<Instant>,
+    /// When domains without processes were looked at last.
+    swept: Instant,
 }
 
 impl Server {
@@ -81,6 +84,7 @@ impl Server {
             packet: vec![0; PACKET_MAX],
             throttle: Throttle::default(),
             paused: None,
+            swept: Instant::now(),
         })
     }
 
@@ -92,14 +96,7 @@ impl Server {
         log::info!("v4vd listens at {}", self.listener.path().display());
         let mut events = [EpollEvent::empty(); EVENTS_PER_ROUND];
         loop {
-            let timeout = match self.paused {
-                Some(since) if since.elapsed() >= ACCEPT_PAUSE => {
-                    self.pause(None)?;
-                    EpollTimeout::NONE
-                }
-                Some(_) => ACCEPT_PAUSE.try_into().unwrap_or(EpollTimeout::NONE),
-                None => EpollTimeout::NONE,
-            };
+            let timeout = self.look_after()?;
             let n = match self.epoll.wait(&mut events, timeout) {
                 Err(nix::errno::Errno::EINTR) => continue,
                 n => n?,
@@ -113,6 +110,25 @@ impl Server {
                 }
             }
         }
+    }
+
+    /// What is due without a request; returns when something is again.
+    fn look_after(&mut self) -> io::Result<EpollTimeout> {
+        if self.paused.is_some_and(|since| since.elapsed() >= ACCEPT_PAUSE) {
+            self.pause(None)?;
+        }
+        if !self.hv.host().domains().empty().is_empty() && self.swept.elapsed() >= SWEEP_PERIOD {
+            membership::sweep(&self.hv);
+            self.swept = Instant::now();
+        }
+        let due = if self.paused.is_some() {
+            ACCEPT_PAUSE
+        } else if !self.hv.host().domains().empty().is_empty() {
+            SWEEP_PERIOD
+        } else {
+            return Ok(EpollTimeout::NONE);
+        };
+        Ok(due.try_into().unwrap_or(EpollTimeout::NONE))
     }
 
     fn accept(&mut self) -> io::Result<()> {

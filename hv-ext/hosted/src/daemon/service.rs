@@ -1,6 +1,6 @@
 //! A client's requests, each with its answer.
 
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use v4v_hv::RingId;
 
@@ -10,8 +10,9 @@ use super::membership::{self, Membership};
 use super::refusal::Refusal;
 use super::ring::Ring;
 use super::rings::Caller;
-use super::{hypercalls, lookup};
+use super::{broker, hypercalls, lookup};
 use crate::doorbell::Face;
+use crate::names::ListenerName;
 use crate::wire::{Request, op};
 
 /// Descriptors that go with an answer.
@@ -23,6 +24,10 @@ pub enum Gift {
     Own(RingId, Ring, Face),
     /// A ring for its partner: memory, button.
     Partner(Ring),
+    /// A listening socket of this name.
+    Listener(ListenerName, OwnedFd),
+    /// A connected socket.
+    Caller(OwnedFd),
 }
 
 impl Gift {
@@ -33,6 +38,7 @@ impl Gift {
             Self::Nothing => Vec::new(),
             Self::Own(_, ring, face) => vec![ring.memory(), face.as_fd(), ring.button()],
             Self::Partner(ring) => vec![ring.memory(), ring.button()],
+            Self::Listener(_, socket) | Self::Caller(socket) => vec![socket.as_fd()],
         }
     }
 }
@@ -113,6 +119,8 @@ impl Session {
                 };
                 match op {
                     op::ATTACH => hypercalls::attach(hv, self.caller, domain, args),
+                    op::LISTEN => broker::listen(hv, self.caller, domain, args),
+                    op::CONNECT => broker::connect(hv, domain, args),
                     op if op < op::HELLO => hypercalls::hypercall(hv, self.caller, domain, request, blob),
                     _ => Err(Refusal::new(
                         libc::EOPNOTSUPP,
@@ -132,11 +140,15 @@ impl Session {
         Ok(Answer::number(membership.result()))
     }
 
-    /// Takes back what could not be sent: nobody has a ring whose owner never got it. (An attached ring stays the attacher's; one
+    /// Takes back what could not be sent: nobody has a ring or a listener whose owner never got it. (An attached ring stays the attacher's; one
     /// that cannot use it ends its own.)
     pub fn take_back(&self, hv: &Hv, gift: &Gift) {
-        if let (Gift::Own(ring, ..), Some(Membership::Domain(domain))) = (gift, self.membership) {
-            hypercalls::unregister(hv, self.caller, domain, *ring);
+        match (gift, self.membership) {
+            (Gift::Own(ring, ..), Some(Membership::Domain(domain))) => {
+                hypercalls::unregister(hv, self.caller, domain, *ring);
+            }
+            (Gift::Listener(name, _), _) => hv.host().listeners_mut().remove(name),
+            _ => {}
         }
     }
 

@@ -79,6 +79,9 @@ fn oversized_name() {
         processes: 1,
         rings: 0,
         bytes: 0,
+        listeners: 0,
+        calls_out: 0,
+        calls_in: 0,
         name: longest,
     };
     let mut record = domain.encode();
