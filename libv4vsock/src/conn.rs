@@ -3,6 +3,8 @@
 
 use crate::addr::V4vAddr;
 use crate::backend::{Backend, backend};
+use crate::descriptor;
+use crate::error::errno;
 use crate::hosted::link::Flags;
 use crate::hosted::socket::Socket as HostedSocket;
 use crate::kernel;
@@ -18,6 +20,7 @@ use v4v_sock::{Received, SocketKind};
 /// A socket that connects.
 #[derive(Debug, Clone)]
 pub(crate) enum Conn {
+    /// A descriptor of the kernel's: AF_V4V or, hosted, one that `v4vd` connected.
     Kernel(Arc<KernelSocket>),
     Hosted(Arc<HostedSocket>),
 }
@@ -33,16 +36,36 @@ impl Conn {
         crate::error::check_port(to.port())?;
         let conn_options = options.conn(kind)?;
         match backend()? {
-            Backend::Hosted if options.nonblocking => {
-                HostedSocket::connect_nonblocking(to.raw(), conn_options).map(Self::Hosted)
+            Backend::Hosted => {
+                let ring = if options.nonblocking {
+                    HostedSocket::connect_nonblocking(to.raw(), conn_options).map(Self::Hosted)
+                } else {
+                    HostedSocket::connect(to.raw(), conn_options, options.timeout).map(Self::from)
+                };
+                match ring {
+                    Err(error) if kind == SocketKind::Stream && errno(&error) == Some(libc::ECONNREFUSED) => {
+                        Self::call_descriptor(to, options, error)
+                    }
+                    outcome => outcome,
+                }
             }
-            Backend::Hosted => Ok(HostedSocket::connect(to.raw(), conn_options, options.timeout)?.into()),
             Backend::Kernel { family } => {
                 let socket = kernel::socket(family, kernel::kind(kind))?;
                 socket.set_recv_buffer_size(conn_options.ring_len as usize)?;
                 kernel::connect(&socket, &kernel::encode(family, to)?, options)?;
                 Ok(Self::Kernel(Arc::new(socket)))
             }
+        }
+    }
+
+    /// Where no ring listens, perhaps a descriptor does. If not, what was said of the ring is the answer.
+    fn call_descriptor(to: V4vAddr, options: &SocketOptions, no_ring: io::Error) -> io::Result<Self> {
+        match descriptor::call(to, options.nonblocking, options.timeout) {
+            Ok(socket) => Ok(Self::Kernel(Arc::new(socket.into()))),
+            Err(error) => match errno(&error) {
+                Some(libc::ECONNREFUSED | libc::EHOSTUNREACH) => Err(no_ring),
+                _ => Err(error),
+            },
         }
     }
 
@@ -84,14 +107,14 @@ impl Conn {
     pub(crate) fn local_addr(&self) -> io::Result<V4vAddr> {
         match self {
             Self::Hosted(socket) => Ok(socket.local().into()),
-            Self::Kernel(socket) => kernel::decode(&socket.local_addr()?),
+            Self::Kernel(socket) => descriptor::local_addr(socket.as_fd())?.ok_or_else(no_address),
         }
     }
 
     pub(crate) fn peer_addr(&self) -> io::Result<V4vAddr> {
         match self {
             Self::Hosted(socket) => socket.peer().map(Into::into),
-            Self::Kernel(socket) => kernel::decode(&socket.peer_addr()?),
+            Self::Kernel(socket) => descriptor::peer_addr(socket.as_fd())?.ok_or_else(no_address),
         }
     }
 
@@ -183,6 +206,10 @@ impl From<HostedSocket> for Conn {
     fn from(socket: HostedSocket) -> Self {
         Self::Hosted(Arc::new(socket))
     }
+}
+
+fn no_address() -> io::Error {
+    crate::error::with_reason(libc::EAFNOSUPPORT, "this descriptor is no V4V socket any more")
 }
 
 fn kernel_recv(socket: &KernelSocket, slices: &mut [IoSliceMut<'_>], flags: Flags) -> io::Result<Received> {

@@ -23,12 +23,29 @@ const PAUSE_FIRST_MS: u8 = 1;
 const PAUSE_MOST_MS: u8 = 64;
 
 pub(super) fn connect(to: V4vAddr, nonblocking: bool) -> io::Result<Connecting> {
-    let end = Instant::now() + PATIENCE;
+    let socket = connect_within(to, nonblocking, PATIENCE)?;
+    Ok(Connecting {
+        socket,
+        in_progress: false,
+    })
+}
+
+/// A connection to a hosted listener with a descriptor, for a socket of the library's; `None`: as long as [`connect`] tries.
+pub(crate) fn connect_stream(
+    to: V4vAddr,
+    nonblocking: bool,
+    timeout: Option<Duration>,
+) -> io::Result<OwnedFd> {
+    connect_within(to, nonblocking, timeout.unwrap_or(PATIENCE))
+}
+
+fn connect_within(to: V4vAddr, nonblocking: bool, patience: Duration) -> io::Result<OwnedFd> {
+    let start = Instant::now();
     let mut pause = PAUSE_FIRST_MS;
     loop {
         match call(to) {
             Err(error) if errno(&error) == Some(libc::EAGAIN) && !nonblocking => {
-                if Instant::now() > end {
+                if start.elapsed() > patience {
                     return Err(renumbered(&error, libc::ETIMEDOUT));
                 }
                 // A signal ends it, as it does a connect.
@@ -38,10 +55,7 @@ pub(super) fn connect(to: V4vAddr, nonblocking: bool) -> io::Result<Connecting> 
             outcome => {
                 let socket = outcome?;
                 SockRef::from(&socket).set_nonblocking(nonblocking)?;
-                return Ok(Connecting {
-                    socket,
-                    in_progress: false,
-                });
+                return Ok(socket);
             }
         }
     }

@@ -37,6 +37,8 @@
 mod hosted;
 mod kernel;
 
+pub(crate) use hosted::connect_stream as call;
+
 use crate::addr::V4vAddr;
 use crate::backend::{Backend, backend};
 use crate::error::{check_port, with_reason};

@@ -77,7 +77,7 @@ pub(crate) fn connection() -> io::Result<Arc<Control>> {
         return Ok(control);
     }
     let control = Arc::new(Control::join(&socket_path(), &domain_name())?);
-    fork::keep_from_children(control.socket(), control.keeper().descriptor());
+    fork::keep_from_children(control.socket());
     *slot = Some(Arc::clone(&control));
     *lock(OBSERVER.get()) = None;
     Ok(control)
@@ -127,7 +127,7 @@ impl Control {
             socket,
             link: Mutex::new(link),
             rings: Rings::default(),
-            keeper: Keeper::new()?,
+            keeper: Keeper::default(),
             kept: Mutex::default(),
         })
     }

@@ -14,9 +14,8 @@ use std::sync::atomic::{AtomicI32, AtomicPtr, AtomicU32, AtomicU64, Ordering};
 /// Forks between the first process of this program and this one.
 static GENERATION: AtomicU32 = AtomicU32::new(0);
 
-/// The number of the connection to the daemon, and of a descriptor that takes its place in a child. -1: none yet.
+/// The number of the connection to the daemon. -1: none yet.
 static CONNECTION: AtomicI32 = AtomicI32::new(-1);
-static STAND_IN: AtomicI32 = AtomicI32::new(-1);
 /// What tells the connection from another socket under its number, see [`cookie`].
 static COOKIE: AtomicU64 = AtomicU64::new(0);
 
@@ -56,10 +55,9 @@ impl Generation {
     }
 }
 
-/// Has a child lose `connection`, under whose number it then has `stand_in`. Else the daemon would not see this process's end as
-/// long as a child lives, which need not know that it has the connection.
-pub(crate) fn keep_from_children(connection: BorrowedFd<'_>, stand_in: BorrowedFd<'_>) {
-    STAND_IN.store(stand_in.as_raw_fd(), Ordering::Relaxed);
+/// Has a child lose `connection`. Else the daemon would not see this process's end as long as a child lives, which need not know that
+/// it has the connection.
+pub(crate) fn keep_from_children(connection: BorrowedFd<'_>) {
     COOKIE.store(cookie(connection).unwrap_or(0), Ordering::Relaxed);
     CONNECTION.store(connection.as_raw_fd(), Ordering::Relaxed);
 }
@@ -67,19 +65,16 @@ pub(crate) fn keep_from_children(connection: BorrowedFd<'_>, stand_in: BorrowedF
 /// Runs in each child, right after the fork.
 extern "C" fn count() {
     GENERATION.fetch_add(1, Ordering::Relaxed);
-    let (from, to) = (
-        STAND_IN.load(Ordering::Relaxed),
-        CONNECTION.swap(-1, Ordering::Relaxed),
-    );
-    if to < 0 {
+    let connection = CONNECTION.swap(-1, Ordering::Relaxed);
+    if connection < 0 {
         return;
     }
     // SAFETY: borrowed for one system call, which may be made here; a number under which nothing is open makes it fail.
-    let connection = unsafe { BorrowedFd::borrow_raw(to) };
+    let borrowed = unsafe { BorrowedFd::borrow_raw(connection) };
     // The program may have closed it, and opened something else in its place.
-    if cookie(connection) == Some(COOKIE.load(Ordering::Relaxed)) {
-        // SAFETY: dup3 may be called here, touches no memory, and closes only the child's copy of a descriptor of ours.
-        unsafe { libc::dup3(from, to, libc::O_CLOEXEC) };
+    if cookie(borrowed) == Some(COOKIE.load(Ordering::Relaxed)) {
+        // SAFETY: the child's copy of the library's own descriptor. Its [`Line`](crate::hosted::line::Line) sees that it is gone.
+        unsafe { libc::close(connection) };
     }
 }
 

@@ -10,8 +10,8 @@ use nix::sys::eventfd::{EfdFlags, EventFd};
 use nix::sys::signal::SigSet;
 use std::fmt;
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
-use std::sync::{Arc, Mutex, Weak};
+use std::os::fd::AsFd;
+use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::time::Duration;
 
 /// Milliseconds between two looks at what waits for room.
@@ -28,8 +28,10 @@ pub(crate) trait Chore: Send + Sync {
 }
 
 /// The chores of a process, and the bell that says that there is one.
+#[derive(Default)]
 pub(crate) struct Keeper {
-    bell: EventFd,
+    /// There since the thread is.
+    bell: OnceLock<EventFd>,
     list: Mutex<List>,
 }
 
@@ -41,13 +43,6 @@ struct List {
 }
 
 impl Keeper {
-    /// Without a thread yet.
-    pub(crate) fn new() -> io::Result<Self> {
-        let flags = EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK;
-        let (bell, list) = (EventFd::from_flags(flags)?, Mutex::default());
-        Ok(Self { bell, list })
-    }
-
     /// Has `chore` done in a while, and again as long as it wants that and is there.
     pub(crate) fn later(&self, chore: Weak<dyn Chore>) {
         let mut list = lock(&self.list);
@@ -59,13 +54,8 @@ impl Keeper {
         list.chores.push(chore);
         if list.chores.len() == 1 {
             // It fails only where the bell has rung more often than 64 bits count.
-            let _ = self.bell.write(1);
+            let _ = self.bell.get().map(|bell| bell.write(1));
         }
-    }
-
-    /// A descriptor that is there as long as this.
-    pub(crate) fn descriptor(&self) -> BorrowedFd<'_> {
-        self.bell.as_fd()
     }
 
     fn timeout(&self) -> PollTimeout {
@@ -104,6 +94,9 @@ impl fmt::Debug for Keeper {
 
 /// Starts the thread for the sockets of `control`. It ends with the daemon.
 pub(crate) fn start(control: &Arc<Control>) -> io::Result<()> {
+    let bell = EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)?;
+    // One that is there is as good.
+    let _ = control.keeper().bell.set(bell);
     let control = Arc::clone(control);
     std::thread::Builder::new()
         .name("v4v".to_owned())
@@ -133,10 +126,11 @@ fn keep(control: &Control) {
 /// Waits for something to do; whether the daemon is gone.
 fn wait(control: &Control) -> io::Result<bool> {
     let keeper = control.keeper();
+    let bell = keeper.bell.get().ok_or(io::ErrorKind::NotFound)?;
     // The answers are for those who asked. That the daemon has gone is told without asking.
     let mut fds = [
         PollFd::new(control.socket(), PollFlags::empty()),
-        PollFd::new(keeper.bell.as_fd(), PollFlags::POLLIN),
+        PollFd::new(bell.as_fd(), PollFlags::POLLIN),
     ];
     match poll(&mut fds, keeper.timeout()) {
         Err(Errno::EINTR) => return Ok(false),
@@ -144,7 +138,7 @@ fn wait(control: &Control) -> io::Result<bool> {
     };
     if fds[1].any() == Some(true) {
         // Nothing to read is what a second look finds.
-        let _ = keeper.bell.read();
+        let _ = bell.read();
     }
     Ok(fds[0].any() != Some(false))
 }
