@@ -29,6 +29,9 @@ struct Domain {
     processes: u32,
     ring_count: u32,
     ring_bytes: u64,
+    listeners: u32,
+    calls_out: u64,
+    calls_in: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     rings: Option<Vec<Ring>>,
 }
@@ -79,6 +82,9 @@ fn record(domain: DomainStat, rings: Option<Vec<RingStat>>) -> Domain {
         processes: domain.processes,
         ring_count: domain.rings,
         ring_bytes: domain.bytes,
+        listeners: domain.listeners,
+        calls_out: domain.calls_out,
+        calls_in: domain.calls_in,
         rings: rings.map(|all| all.into_iter().map(ring).collect()),
     }
 }
@@ -112,10 +118,14 @@ fn table(out: &mut impl Write, domain: &DomainStat, rings: &[RingStat]) -> io::R
         processes,
         rings: count,
         bytes,
+        listeners,
+        calls_out,
+        calls_in,
     } = domain;
     writeln!(
         out,
-        "domain {id} \"{name}\": uid {uid}, processes {processes}, rings {count}, {bytes} bytes of rings"
+        "domain {id} \"{name}\": uid {uid}, processes {processes}, rings {count}, {bytes} bytes of rings, descriptors: \
+         listeners {listeners}, calls out {calls_out}, in {calls_in}"
     )?;
     if rings.is_empty() {
         return Ok(());

@@ -16,6 +16,7 @@ pub(crate) struct Client {
 }
 
 /// An answer.
+#[derive(Debug)]
 pub(crate) struct Reply {
     pub(crate) result: i64,
     pub(crate) blob: Vec<u8>,

@@ -74,6 +74,11 @@ impl Daemon {
         this
     }
 
+    /// Its process.
+    pub(crate) fn pid(&self) -> i32 {
+        self.child.id().try_into().expect("a process id")
+    }
+
     /// Where it listens.
     pub(crate) fn socket(&self) -> &Path {
         &self.socket

@@ -1,5 +1,6 @@
 //! The daemon as its clients see it: the real program, raw requests.
 
+mod broker;
 mod client;
 mod daemon;
 mod lookup;
