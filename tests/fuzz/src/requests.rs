@@ -128,6 +128,7 @@ fn ask(hv: &Hv, client: &mut Session, input: &mut Input<'_>) {
             let fds = match request.op {
                 OP_REGISTER => FDS_MAX,
                 op::ATTACH => 2,
+                op::LISTEN | op::CONNECT => 1,
                 _ => 0,
             };
             assert_eq!(answer.gift.fds().len(), fds, "{request:?}");
@@ -148,8 +149,12 @@ fn draw(input: &mut Input<'_>) -> (Request, Vec<u8>) {
             input.pick(&NAMES).to_vec(),
         ),
         3 => {
-            let args = [input.pick(&IDS).into(), port(input), port(input), 0];
-            (request(op::ATTACH, args), Vec::new())
+            let (id, a, b) = (input.pick(&IDS).into(), port(input), port(input));
+            match input.u8() % 4 {
+                1 => (request(op::LISTEN, [a, b, 0, 0]), Vec::new()),
+                2 => (request(op::CONNECT, [id, a, 0, 0]), Vec::new()),
+                _ => (request(op::ATTACH, [id, a, b, 0]), Vec::new()),
+            }
         }
         4 => (request(op::RESOLVE, [0; 4]), input.pick(&NAMES).to_vec()),
         5 => {
