@@ -26,23 +26,27 @@ pub(crate) fn ensure_tools() -> io::Result<()> {
             )));
         }
     }
-    ensure_git()
+    PROGRAMS
+        .iter()
+        .try_for_each(|(program, package)| ensure_program(program, package))
 }
 
-/// The comparison of revisions works on git's, and so do its tests.
-fn ensure_git() -> io::Result<()> {
-    let has = || succeeds(Command::new("git").arg("--version").stdout(Stdio::null()));
+/// Programs that the tests run, and Debian's packages: the comparison of revisions works on git's, and pkg-config finds the C library.
+const PROGRAMS: [(&str, &str); 2] = [("git", "git"), ("pkg-config", "pkgconf")];
+
+fn ensure_program(program: &str, package: &str) -> io::Result<()> {
+    let has = || succeeds(Command::new(program).arg("--version").stdout(Stdio::null()));
     if has() {
         return Ok(());
     }
-    println!("installing git");
-    let args = ["install", "--yes", "--no-install-recommends", "git"];
+    println!("installing {program}");
+    let args = ["install", "--yes", "--no-install-recommends", package];
     if succeeds(Command::new("apt-get").args(args)) && has() {
         return Ok(());
     }
-    Err(io::Error::other(
-        "git is missing, and apt-get could not add it: install it",
-    ))
+    Err(io::Error::other(format!(
+        "{program} is missing, and apt-get could not add it: install Debian's package {package}, or your system's"
+    )))
 }
 
 fn has(subcommand: &str) -> bool {
