@@ -6,7 +6,8 @@ use crate::hosted::link::Flags;
 use crate::options::SocketOptions;
 use std::io::{self, IoSlice, IoSliceMut, Read, Write};
 use std::net::Shutdown;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::sync::Arc;
 use std::time::Duration;
 use v4v_sock::SocketKind;
 
@@ -35,6 +36,20 @@ impl V4vStream {
     /// As [`connect`](Self::connect).
     pub fn connect_timeout(addr: &V4vAddr, timeout: Duration) -> io::Result<Self> {
         SocketOptions::new().connect_timeout(timeout).connect_stream(addr)
+    }
+
+    /// A stream of a connected [descriptor](crate::descriptor), with the API of this type.
+    ///
+    /// # Errors
+    /// `EAFNOSUPPORT`: this is no V4V socket, or (hosted) its caller was not connected by `v4vd`. `NotConnected`.
+    pub fn from_descriptor(socket: OwnedFd) -> io::Result<Self> {
+        match crate::descriptor::peer_addr(socket.as_fd())? {
+            Some(_) => Ok(Self(Conn::Kernel(Arc::new(socket.into())))),
+            None => Err(crate::error::with_reason(
+                libc::EAFNOSUPPORT,
+                "this descriptor is no connected V4V socket",
+            )),
+        }
     }
 
     /// Reads without taking: the next read returns the same bytes.
@@ -99,7 +114,8 @@ macro_rules! connected_socket {
             }
 
             /// Makes the drop of the last clone a reset (`SO_LINGER` with time 0): the peer reads what was sent, then
-            /// `ConnectionReset` instead of the end.
+            /// `ConnectionReset` instead of the end. A hosted connection of [descriptors](crate::descriptor) knows no such end:
+            /// there it is a plain close, which resets only where bytes are unread.
             ///
             /// # Errors
             /// The system's.

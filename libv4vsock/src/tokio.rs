@@ -51,6 +51,14 @@ impl V4vStream {
         Ok(Self(unsafe { AsyncFd::register(stream) }?))
     }
 
+    /// Closes the connection so that the peer sees a reset.
+    ///
+    /// # Errors
+    /// As [`crate::V4vStream::reset`].
+    pub fn reset(self) -> io::Result<()> {
+        self.0.into_inner().reset()
+    }
+
     /// The own address.
     ///
     /// # Errors

@@ -1,8 +1,9 @@
-//! `v4v`: netcat, NetPIPE, statistics and names over V4V.
+//! `v4v`: netcat, NetPIPE, a proxy, statistics and names over V4V.
 
 mod nc;
 mod netpipe;
 mod output;
+mod proxy;
 mod relay;
 mod resolve;
 mod stat;
@@ -36,6 +37,8 @@ enum Command {
     Nc(nc::Options),
     /// Measures latency and throughput over message sizes, as NetPIPE does
     Netpipe(netpipe::Options),
+    /// Passes connections on between TCP and V4V, both ways
+    Proxy(proxy::Options),
     /// Shows domains, their rings and what went through them
     Stat(stat::Options),
     /// Looks a domain up by name or number
@@ -50,6 +53,7 @@ fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Nc(options) => nc::run(&options),
         Command::Netpipe(options) => netpipe::run(&options),
+        Command::Proxy(options) => proxy::run(options),
         Command::Stat(options) => stat::run(&options),
         Command::Resolve(options) => resolve::run(&options),
     };

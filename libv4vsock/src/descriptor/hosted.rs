@@ -95,6 +95,15 @@ fn is_daemons_end(error: &io::Error) -> bool {
     errno(error) == Some(libc::ENETDOWN)
 }
 
+pub(super) fn is_reachable(own: &SockAddr) -> io::Result<bool> {
+    let Some(Name::Listener(name)) = name(own) else {
+        return Err(super::no_listener());
+    };
+    let control = joined(libc::ENETDOWN)?;
+    let now = getsockopt(&control.socket(), sockopt::PeerCredentials)?;
+    Ok(name.broker.is(now.pid(), now.uid()))
+}
+
 /// An error where callers would never be believed: the daemon's user has another number here than the daemon itself knows.
 fn check_broker(control: &Control, socket: BorrowedFd<'_>) -> io::Result<()> {
     let seen = getsockopt(&control.socket(), sockopt::PeerCredentials)?;

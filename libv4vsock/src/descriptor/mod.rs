@@ -101,10 +101,7 @@ pub fn listen(port: u32, backlog: i32) -> io::Result<OwnedFd> {
 /// again. `EINVAL`: this is no V4V socket that listens. The system's.
 pub fn accept(listener: BorrowedFd<'_>, nonblocking: bool) -> io::Result<(OwnedFd, V4vAddr)> {
     if local_addr(listener)?.is_none() {
-        return Err(with_reason(
-            libc::EINVAL,
-            "this descriptor is no V4V socket that listens",
-        ));
+        return Err(no_listener());
     }
     for _ in 0..STRANGERS_MAX {
         let socket = accept_one(listener, nonblocking)?;
@@ -139,6 +136,23 @@ fn accept_one(listener: BorrowedFd<'_>, nonblocking: bool) -> io::Result<OwnedFd
     }
     // SAFETY: the kernel has just made this descriptor for this process, and nothing else knows of it.
     Ok(unsafe { OwnedFd::from_raw_fd(socket) })
+}
+
+/// Whether callers still reach a listener of [`listen`]'s: no longer (hosted) when `v4vd` has been started again, which knows
+/// nothing of it. A server that is to outlast that looks now and then, and listens anew.
+///
+/// # Errors
+/// `ENETDOWN`: there is no `v4vd` now. `EINVAL`: this is no V4V socket that listens.
+pub fn is_reachable(listener: BorrowedFd<'_>) -> io::Result<bool> {
+    match (backend()?, own_address(listener)?) {
+        (Backend::Kernel { family }, Some(own)) if kernel::is_of(&own, family) => Ok(true),
+        (_, Some(own)) => hosted::is_reachable(&own),
+        (_, None) => Err(no_listener()),
+    }
+}
+
+fn no_listener() -> io::Error {
+    with_reason(libc::EINVAL, "this descriptor is no V4V socket that listens")
 }
 
 /// The own address of a V4V socket; `None` where the descriptor is none. Asks the kernel alone, so any process may call it that has

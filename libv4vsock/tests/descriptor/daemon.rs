@@ -11,6 +11,12 @@ use v4vsock::descriptor;
 
 pub(crate) fn the_daemons_end() {
     let pair = pair();
+    assert!(descriptor::is_reachable(pair.listener.as_fd()).expect("asked"));
+    assert_refused(
+        descriptor::is_reachable(pair.caller.as_fd()),
+        libc::EINVAL,
+        "listens",
+    );
     let daemon: i32 = std::env::var(crate::DAEMON_VAR)
         .expect("set")
         .parse()
@@ -29,6 +35,11 @@ pub(crate) fn the_daemons_end() {
     assert_refused(descriptor::connect(pair.to, false), libc::ENETUNREACH, "v4vd");
     assert_refused(descriptor::connect(pair.to, true), libc::ENETUNREACH, "v4vd");
     assert_refused(descriptor::listen(5002, 1), libc::ENETDOWN, "v4vd");
+    assert_refused(
+        descriptor::is_reachable(pair.listener.as_fd()),
+        libc::ENETDOWN,
+        "v4vd",
+    );
 
     let me = std::env::current_exe().expect("a program");
     let folder: PathBuf = me
@@ -42,6 +53,7 @@ pub(crate) fn the_daemons_end() {
         libc::ECONNREFUSED,
         "nobody listens",
     );
+    assert!(!descriptor::is_reachable(pair.listener.as_fd()).expect("asked"));
     let listener = descriptor::listen(5001, 1).expect("the new daemon knows of no other");
     let caller = descriptor::connect(here(5001), false).expect("connected").socket;
     let (accepted, _) = descriptor::accept(listener.as_fd(), false).expect("one waits");
