@@ -5,9 +5,9 @@
 //! `SCM_RIGHTS`. One name belongs to the listener and to all sockets that are accepted from it, the other to one caller:
 //!
 //! ```text
-//! v4v/listen/PID.UID/DOMAIN:PORT/NONCE          v4v/call/DOMAIN:PORT/DOMAIN:PORT/NONCE
-//!            the daemon     │                            the caller    the listener
-//!                           the listener
+//! v4v/listen/PID.UID/DOMAIN:PORT/NONCE          v4v/call/PID.UID/DOMAIN:PORT/DOMAIN:PORT/NONCE
+//!            │       the listener                          │       the caller  the listener
+//!            the daemon                                    the daemon
 //! ```
 //!
 //! Anybody can bind such a name. Who accepts believes a caller's only where the kernel says (`SO_PEERCRED`) that the caller is the
@@ -49,6 +49,8 @@ pub struct ListenerName {
 /// The name of a caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct CallerName {
+    /// The daemon that bound it.
+    pub broker: Broker,
     /// The caller.
     pub from: Addr,
     /// Whom it called.
@@ -82,31 +84,35 @@ impl Name {
 }
 
 fn listener(rest: &str) -> Option<ListenerName> {
-    let [broker, addr, nonce] = fields(rest)?;
-    let (pid, uid) = broker.split_once('.')?;
-    let broker = Broker {
-        pid: pid.parse().ok()?,
-        uid: uid.parse().ok()?,
-    };
+    let [daemon, addr, nonce] = fields(rest)?;
     Some(ListenerName {
-        broker,
+        broker: broker(daemon)?,
         addr: address(addr)?,
         nonce: u64::from_str_radix(nonce, 16).ok()?,
     })
 }
 
 fn caller(rest: &str) -> Option<CallerName> {
-    let [from, to, nonce] = fields(rest)?;
+    let [daemon, from, to, nonce] = fields(rest)?;
     Some(CallerName {
+        broker: broker(daemon)?,
         from: address(from)?,
         to: address(to)?,
         nonce: u64::from_str_radix(nonce, 16).ok()?,
     })
 }
 
-fn fields(rest: &str) -> Option<[&str; 3]> {
-    let mut parts = rest.splitn(3, '/');
-    Some([parts.next()?, parts.next()?, parts.next()?])
+/// As many parts as there are to be.
+fn fields<const N: usize>(rest: &str) -> Option<[&str; N]> {
+    rest.split('/').collect::<Vec<_>>().try_into().ok()
+}
+
+fn broker(text: &str) -> Option<Broker> {
+    let (pid, uid) = text.split_once('.')?;
+    Some(Broker {
+        pid: pid.parse().ok()?,
+        uid: uid.parse().ok()?,
+    })
 }
 
 fn address(text: &str) -> Option<Addr> {
@@ -133,10 +139,10 @@ impl fmt::Display for ListenerName {
 
 impl fmt::Display for CallerName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (from, to) = (self.from, self.to);
+        let (Broker { pid, uid }, from, to) = (self.broker, self.from, self.to);
         write!(
             f,
-            "v4v/call/{}:{}/{}:{}/{:016x}",
+            "v4v/call/{pid}.{uid}/{}:{}/{}:{}/{:016x}",
             from.domain.0, from.port, to.domain.0, to.port, self.nonce
         )
     }
@@ -162,6 +168,7 @@ mod tests {
                 nonce: u64::MAX,
             }),
             Name::Caller(CallerName {
+                broker,
                 from: addr,
                 to: addr,
                 nonce: 1,
@@ -188,9 +195,10 @@ mod tests {
             "v4v/listen/+1.2/3:4/0000000000000005",
             "v4v/listen/1.2/3:4/0000000000000005/",
             "v4v/listen/1.2/03:4/0000000000000005",
-            "v4v/call/1:2/65536:4/0000000000000005",
+            "v4v/call/1.2/1:2/65536:4/0000000000000005",
             "v4v/other/1:2/3:4/0000000000000005",
-            "v4v/call/1:2/3:4/000000000000000A",
+            "v4v/call/1.2/1:2/3:4/000000000000000A",
+            "v4v/call/1:2/3:4/0000000000000005",
         ] {
             assert_eq!(Name::decode(text.as_bytes()), None, "{text}");
         }

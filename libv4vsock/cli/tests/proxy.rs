@@ -333,26 +333,44 @@ fn a_caller_is_reset_where_nobody_listens_and_the_event_says_why() {
     assert_eq!(near.stop(), 0);
 }
 
-#[test]
-fn a_stop_waits_for_open_connections_and_then_cuts_them() {
-    let daemon = daemon();
-    let server = serve(echo);
-    let (near, far) = chain(daemon.socket(), &server, &["--grace", "1"]);
+/// A connection through `near` that has been served once.
+fn opened(near: &mut Proxy) -> TcpStream {
     let mut stream = TcpStream::connect(&near.at).expect("the proxy listens");
     stream.write_all(b"x").expect("written");
     stream.read_exact(&mut [0]).expect("served");
-    let at = near.at.clone();
+    near.event("opened");
+    stream
+}
+
+#[test]
+fn a_stop_leaves_open_connections_until_a_second_signal() {
+    let daemon = daemon();
+    let server = serve(echo);
+    let (mut near, far) = chain(daemon.socket(), &server, &["--grace", "600"]);
+    let mut stream = opened(&mut near);
     near.signal(Signal::SIGTERM);
-    let end = Instant::now() + Duration::from_secs(20);
-    while TcpStream::connect(&at).is_ok() {
-        assert!(Instant::now() < end, "it still listens");
-    }
+    assert_eq!(near.event("stopping")["open"], 1);
+    assert!(TcpStream::connect(&near.at).is_err(), "it still listens");
     stream.write_all(b"y").expect("written");
     stream.read_exact(&mut [0]).expect("what is open goes on");
     assert_eq!(near.stop(), 1);
     let error = stream.read(&mut [0]).expect_err("cut off, which is no clean end");
     assert_eq!(error.kind(), ErrorKind::ConnectionReset);
     assert_eq!(far.stop(), 0);
+}
+
+#[test]
+fn a_stop_cuts_open_connections_off_when_their_time_is_over() {
+    let daemon = daemon();
+    let server = serve(echo);
+    let (mut near, _far) = chain(daemon.socket(), &server, &["--grace", "1"]);
+    let mut stream = opened(&mut near);
+    near.signal(Signal::SIGINT);
+    near.event("stopping");
+    assert_eq!(near.event("stopped")["cut"], 1);
+    let error = stream.read(&mut [0]).expect_err("cut off, which is no clean end");
+    assert_eq!(error.kind(), ErrorKind::ConnectionReset);
+    assert_eq!(near.child.wait().expect("ours").code(), Some(0));
 }
 
 #[test]

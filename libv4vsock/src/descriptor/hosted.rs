@@ -130,10 +130,12 @@ pub(super) fn peer_addr(socket: BorrowedFd<'_>, own: &SockAddr) -> io::Result<Op
     };
     let peer = name(&SockRef::from(&socket).peer_addr()?);
     Ok(match (own, peer) {
-        (Name::Listener(own), Some(Name::Caller(peer))) => {
-            (peer.to == own.addr && is_peer(socket, own.broker)?).then_some(peer.from.into())
+        (Name::Listener(own), Some(Name::Caller(peer))) => ((peer.to, peer.broker) == (own.addr, own.broker)
+            && is_peer(socket, own.broker)?)
+        .then_some(peer.from.into()),
+        (Name::Caller(own), Some(Name::Listener(peer))) => {
+            ((own.to, own.broker) == (peer.addr, peer.broker)).then_some(own.to.into())
         }
-        (Name::Caller(own), Some(Name::Listener(peer))) => (own.to == peer.addr).then_some(own.to.into()),
         _ => None,
     })
 }

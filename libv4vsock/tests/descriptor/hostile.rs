@@ -27,13 +27,12 @@ fn name(fd: &OwnedFd) -> Vec<u8> {
 /// Connects to the listener without v4vd, as a caller of another domain.
 fn intrude(listener: &[u8], from: &str) -> OwnedFd {
     let intruder = unix();
-    let false_name = format!(
-        "v4v/call/{from}/{}/00000000000000ff",
-        String::from_utf8_lossy(listener)
-            .split('/')
-            .nth(3)
-            .expect("an address")
-    );
+    // v4v/listen/PID.UID/DOMAIN:PORT/NONCE
+    let listening = String::from_utf8_lossy(listener);
+    let parts: Vec<&str> = listening.split('/').collect();
+    let (daemon, to) = (parts[2], parts[3]);
+    let false_name = format!("v4v/call/{daemon}/{from}/{to}/00000000000000ff");
+    assert!(v4v_hosted::names::Name::decode(false_name.as_bytes()).is_some());
     bind(
         intruder.as_raw_fd(),
         &UnixAddr::new_abstract(false_name.as_bytes()).expect("it fits"),

@@ -64,6 +64,7 @@ pub fn connect(hv: &Hv, domain: DomId, args: [u64; 4]) -> Result<Answer, Refusal
     };
     let from = Addr::new(domain, dynamic_port());
     let name = CallerName {
+        broker: endpoint::broker(),
         from,
         to,
         nonce: endpoint::random(),

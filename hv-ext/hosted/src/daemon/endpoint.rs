@@ -107,6 +107,7 @@ mod tests {
             nonce: random(),
         };
         let caller = CallerName {
+            broker: broker(),
             from,
             to,
             nonce: random(),
