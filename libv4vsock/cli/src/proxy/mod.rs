@@ -24,11 +24,12 @@ use tokio::time::{sleep, timeout};
 /// How long nobody is accepted after that failed, for want of descriptors say.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-const AFTER: &str = "Every connection to --listen becomes one to --to; ends, half-closes and resets are passed on.
+const AFTER: &str = "Every connection to --listen becomes one to --to; ends, half-closes and resets are passed on. (Hosted, a connection of
+descriptors knows no reset unless bytes are unread: its other end sees a plain end.)
 
 Examples, in two domains: a web server on TCP in \"gpu\", a browser or curl elsewhere
-  V4V_DOMAIN=gpu v4v proxy --listen v4v:80 --to tcp:127.0.0.1:8000
-  v4v proxy --listen tcp:127.0.0.1:8080 --to v4v:gpu:80
+  V4V_DOMAIN=gpu v4v proxy --listen v4v:5080 --to tcp:127.0.0.1:8000
+  v4v proxy --listen tcp:127.0.0.1:8080 --to v4v:gpu:5080
 
 SIGTERM and SIGINT: no more connections are accepted, those that are open may end by themselves for --grace seconds; a second
 one cuts them off at once. Exit codes: 0 stopped by a signal, 1 it cannot listen, 2 a mistake in the command line.";
