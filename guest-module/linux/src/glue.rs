@@ -123,12 +123,7 @@ pub(crate) mod raw {
         pub(crate) fn v4v_c_tick(after_ms: u32);
         pub(crate) fn v4v_c_wait_begin(sk: *mut RawSock, entry: *mut u64);
         pub(crate) fn v4v_c_wait_end(sk: *mut RawSock, entry: *mut u64);
-        pub(crate) fn v4v_c_wait(
-            sk: *mut RawSock,
-            entry: *mut u64,
-            timeout: i64,
-            parked: *mut bool,
-        ) -> i64;
+        pub(crate) fn v4v_c_wait(sk: *mut RawSock, entry: *mut u64, timeout: i64, parked: *mut bool) -> i64;
         pub(crate) fn v4v_c_signal_pending() -> bool;
         pub(crate) fn v4v_c_interrupted(timeout: i64) -> i32;
         pub(crate) fn v4v_c_jiffies(ms: u32) -> i64;

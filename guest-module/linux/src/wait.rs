@@ -40,7 +40,11 @@ impl Waiter {
     /// # Errors
     /// [`Errno::AGAIN`].
     pub(crate) fn may_wait(&self) -> Result<(), Errno> {
-        if self.timeout == 0 { Err(Errno::AGAIN) } else { Ok(()) }
+        if self.timeout == 0 {
+            Err(Errno::AGAIN)
+        } else {
+            Ok(())
+        }
     }
 
     /// Enters the socket's queue, once. Where there is no time to wait: [`Errno::AGAIN`].
