@@ -1,8 +1,8 @@
 //! `cargo xtask lab build`: all that the lab boots.
 
 use super::debian::install_programs;
-use super::image::{self, Images};
-use super::kernel::Kernel;
+use super::image::{self, Images, Kernels};
+use super::kernel::{Kernel, Series};
 use super::module;
 use super::programs;
 use super::xen::{self, Mode, Whose};
@@ -11,18 +11,29 @@ use std::time::Instant;
 
 /// What the machines boot.
 pub(crate) struct Built {
+    /// dom0's kernel.
     pub(crate) kernel: Kernel,
     pub(crate) images: Images,
 }
 
-/// Fetches and builds what is missing or has changed.
+/// Fetches and builds what is missing or has changed, with the usual kernel in the guests.
 pub(crate) fn all() -> io::Result<Built> {
+    with_guests(Series::BASE)
+}
+
+/// As [`all`], with another kernel in the guests.
+pub(crate) fn with_guests(series: Series) -> io::Result<Built> {
     install_programs()?;
-    let kernel = Kernel::fetch()?;
+    let kernel = Kernel::fetch(Series::BASE)?;
+    let guests = Kernel::fetch(series)?;
     let folder = programs::build()?;
     let programs = programs::NAMES.map(|name| folder.join(name));
-    let module = module::build(&kernel)?;
-    let images = image::build(&kernel, &programs, &module)?;
+    let module = module::build(&guests)?;
+    let kernels = Kernels {
+        dom0: &kernel,
+        guests: &guests,
+    };
+    let images = image::build(&kernels, &programs, &module)?;
     Ok(Built { kernel, images })
 }
 

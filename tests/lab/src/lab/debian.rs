@@ -7,9 +7,10 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 /// The programs that the lab itself runs, and the packages that bring them.
-const PROGRAMS: [(&str, &str); 10] = [
+const PROGRAMS: [(&str, &str); 11] = [
     ("qemu-system-x86_64", "qemu-system-x86"),
     ("xz", "xz-utils"),
+    ("zstd", "zstd"),
     ("depmod", "kmod"),
     ("make", "make"),
     ("gcc", "gcc"),

@@ -142,7 +142,7 @@ fn config(kind: Kind, name: &str, address: &str, place: u8, vcpus: u8) -> String
     format!(
         "name = \"{name}\"\n{kind}\ntsc_mode = \"native\"\nmemory = {MEMORY}\nvcpus = {vcpus}\n\
          kernel = \"/guest/vmlinux\"\nramdisk = \"/guest/guest.cpio\"\n\
-         extra = \"console=hvc0 quiet panic=-1 lab.name={name} lab.address={address}\"\n\
+         extra = \"console=hvc0 loglevel=5 panic=-1 lab.name={name} lab.address={address}\"\n\
          vif = [\"mac=00:16:3e:57:00:{place:02x},script=vif-lab\"]\non_crash = \"preserve\"\non_reboot = \"destroy\"\n"
     )
 }

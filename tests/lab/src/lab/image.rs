@@ -60,41 +60,55 @@ const LEFT_OUT: [&str; 6] = [
     ".complete",
 ];
 
-/// dom0's and the guests' archive for one kernel.
+/// What the machine's loader gives dom0.
 pub(crate) struct Images {
+    /// dom0's archive, with the guests' kernel and archive in it.
     pub(crate) dom0: PathBuf,
 }
 
+/// Whose kernel is which.
+pub(crate) struct Kernels<'a> {
+    pub(crate) dom0: &'a Kernel,
+    pub(crate) guests: &'a Kernel,
+}
+
 /// Builds both archives. `programs` are files for `/bin` of both, `module` is the guests' own.
-pub(crate) fn build(kernel: &Kernel, programs: &[PathBuf], module: &Path) -> io::Result<Images> {
-    let guest = guest(kernel, programs, module)?;
+pub(crate) fn build(kernels: &Kernels<'_>, programs: &[PathBuf], module: &Path) -> io::Result<Images> {
+    let guest = guest(kernels.guests, programs, module)?;
     let tools = unpack("dom0-packages", &TOOLS)?;
-    let image = folder("images")?.join(format!("dom0-{}.cpio", kernel.release));
+    let name = &kernels.guests.release;
+    let image = folder("images")?.join(format!("dom0-{name}.cpio"));
     let mut key = Key::new(include_str!("image.rs"))
         .text(include_str!("boot/dom0-init.sh"))
         .text(include_str!("boot/vif-lab.sh"))
-        .text(&kernel.release)
+        .text(&kernels.dom0.release)
+        .text(name)
         .file(&guest)?;
     for program in programs {
         key = key.file(program)?;
     }
-    make(&format!("dom0's image, {}", kernel.release), &key, &image, || {
-        let mut archive = Archive::create(&image)?;
-        tree(&mut archive, &tools)?;
-        archive.link("usr/lib/xen", "xen-4.17")?;
-        archive.link("usr/lib/xen-4.17/boot", "/guest")?;
-        archive.bytes("init", 0o755, include_bytes!("boot/dom0-init.sh"))?;
-        archive.bytes(
-            "etc/xen/scripts/vif-lab",
-            0o755,
-            include_bytes!("boot/vif-lab.sh"),
-        )?;
-        archive.bytes("etc/xen/xl.conf", 0o644, b"")?;
-        common(&mut archive, programs, &kernel.modules(&DOM0_MODULES)?)?;
-        archive.copy("guest/vmlinux", &kernel.image)?;
-        archive.copy("guest/guest.cpio", &guest)?;
-        archive.finish()
-    })?;
+    make(
+        &format!("dom0's image for guests with {name}"),
+        &key,
+        &image,
+        || {
+            let mut archive = Archive::create(&image)?;
+            tree(&mut archive, &tools)?;
+            archive.link("usr/lib/xen", "xen-4.17")?;
+            archive.link("usr/lib/xen-4.17/boot", "/guest")?;
+            archive.bytes("init", 0o755, include_bytes!("boot/dom0-init.sh"))?;
+            archive.bytes(
+                "etc/xen/scripts/vif-lab",
+                0o755,
+                include_bytes!("boot/vif-lab.sh"),
+            )?;
+            archive.bytes("etc/xen/xl.conf", 0o644, b"")?;
+            common(&mut archive, programs, &kernels.dom0.modules(&DOM0_MODULES)?)?;
+            archive.copy("guest/vmlinux", &kernels.guests.image)?;
+            archive.copy("guest/guest.cpio", &guest)?;
+            archive.finish()
+        },
+    )?;
     Ok(Images { dom0: image })
 }
 

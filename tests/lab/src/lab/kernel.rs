@@ -1,18 +1,48 @@
-//! The guests' kernel, Debian's own: uncompressed, with the modules that the images load.
+//! Debian's own kernels for dom0 and the guests: uncompressed, with the modules that the images load.
 
 use super::cache::{Key, make};
+use super::compressed;
 use super::debian::{depends_on, run, unpack};
+use clap::ValueEnum;
 use std::collections::BTreeSet;
-use std::fs::{self, File};
-use std::io::{self, Write};
+use std::fmt;
+use std::fs;
+use std::io;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
-/// The package that names today's kernel of Debian 12.
-const DEBIAN_12: &str = "linux-image-amd64";
+/// The kernels that Debian 12 has packages of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Series {
+    /// Debian 12's own.
+    #[value(name = "6.1")]
+    V6_1,
+    /// Debian 13's, built for Debian 12: preemptible, with indirect branch tracking, its modules compressed.
+    #[value(name = "6.12")]
+    V6_12,
+}
 
-/// The magic number of an xz stream.
-const XZ: &[u8] = b"\xfd7zXZ\0";
+impl Series {
+    /// dom0's, and the guests' unless a test wants another.
+    pub(crate) const BASE: Self = Self::V6_1;
+
+    /// The package that names today's kernel of the series.
+    fn package(self) -> &'static str {
+        match self {
+            Self::V6_1 => "linux-image-amd64",
+            Self::V6_12 => "linux-image-6.12-amd64",
+        }
+    }
+}
+
+impl fmt::Display for Series {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::V6_1 => "6.1",
+            Self::V6_12 => "6.12",
+        })
+    }
+}
 
 /// An unpacked kernel.
 pub(crate) struct Kernel {
@@ -24,9 +54,9 @@ pub(crate) struct Kernel {
 }
 
 impl Kernel {
-    /// Fetches Debian 12's kernel.
-    pub(crate) fn fetch() -> io::Result<Self> {
-        let package = depends_on(DEBIAN_12)?;
+    /// Fetches today's kernel of a series.
+    pub(crate) fn fetch(series: Series) -> io::Result<Self> {
+        let package = depends_on(series.package())?;
         let release = package.trim_start_matches("linux-image-").to_owned();
         let tree = unpack(&format!("kernel-{release}"), &[&package])?;
         let image = tree.join("vmlinux");
@@ -35,12 +65,7 @@ impl Kernel {
             &format!("vmlinux {release}"),
             &Key::new("vmlinux").text(&release),
             &image,
-            || {
-                let bytes = fs::read(&compressed)?;
-                let start = bytes.windows(XZ.len()).position(|window| window == XZ);
-                let start = start.ok_or_else(|| io::Error::other("the kernel is not packed with xz"))?;
-                unxz(&bytes[start..], File::create(&image)?)
-            },
+            || compressed::kernel(&compressed, &image),
         )?;
         let modules = tree.join("lib/modules").join(&release);
         make(
@@ -56,7 +81,7 @@ impl Kernel {
         })
     }
 
-    /// The files of these modules and of those that they need, each after what it needs.
+    /// The files of these modules and of those that they need, each after what it needs, as the kernel takes them.
     pub(crate) fn modules(&self, names: &[&str]) -> io::Result<Vec<PathBuf>> {
         let dependencies = fs::read_to_string(self.modules.join("modules.dep"))?;
         let mut seen = BTreeSet::new();
@@ -71,26 +96,10 @@ impl Kernel {
             // modules.dep names the needs of a need as well, the innermost last.
             for file in needs.split_whitespace().rev().chain([file]) {
                 if seen.insert(file.to_owned()) {
-                    ordered.push(self.modules.join(file));
+                    ordered.push(compressed::module(&self.modules.join(file))?);
                 }
             }
         }
         Ok(ordered)
     }
-}
-
-/// Unpacks the stream at the start of `packed`; what follows it there is not part of it.
-fn unxz(packed: &[u8], to: File) -> io::Result<()> {
-    let mut child = Command::new("xz")
-        .args(["-dc", "--single-stream"])
-        .stdin(Stdio::piped())
-        .stdout(to)
-        .stderr(Stdio::null())
-        .spawn()?;
-    if let Some(mut stdin) = child.stdin.take() {
-        // xz ends at the stream's end and closes the pipe: a short write is as it should be.
-        let _ = stdin.write_all(packed);
-    }
-    child.wait()?;
-    Ok(())
 }

@@ -1,11 +1,12 @@
 //! What the tests of one hypervisor share: a machine that boots when it is first needed, and its guests.
 
-use super::emulator;
+use super::{complaints, emulator};
 use crate::lab::build::Built;
 use crate::lab::consoles::tail;
 use crate::lab::domains::{Guest, Kind};
 use crate::lab::link::Link;
 use crate::lab::machine::{Clock, Machine, Plan};
+use crate::lab::stack::Stack;
 use crate::lab::xen::Whose;
 use std::io;
 use std::path::PathBuf;
@@ -23,7 +24,7 @@ const TRIES: u32 = 3;
 /// The machine and the guests that tests left for the next.
 pub(super) struct Bed<'a> {
     built: &'a Built,
-    whose: Whose,
+    stack: Stack,
     hypervisor: PathBuf,
     machine: Option<Machine>,
     guests: Vec<(Kind, Guest)>,
@@ -31,10 +32,10 @@ pub(super) struct Bed<'a> {
 }
 
 impl<'a> Bed<'a> {
-    pub(super) fn new(built: &'a Built, whose: Whose, hypervisor: PathBuf) -> Self {
+    pub(super) fn new(built: &'a Built, stack: Stack, hypervisor: PathBuf) -> Self {
         Self {
             built,
-            whose,
+            stack,
             hypervisor,
             machine: None,
             guests: Vec::new(),
@@ -48,7 +49,8 @@ impl<'a> Bed<'a> {
         let mut left = TRIES;
         loop {
             let before = self.console().map_or(0, |log| log.len());
-            let Err(error) = test(self) else {
+            let outcome = test(self).and_then(|()| self.complaints(before));
+            let Err(error) = outcome else {
                 return Ok(());
             };
             let log = self.console().unwrap_or_default();
@@ -66,7 +68,7 @@ impl<'a> Bed<'a> {
     }
 
     pub(super) fn whose(&self) -> Whose {
-        self.whose
+        self.stack.whose
     }
 
     /// The way into the machine.
@@ -74,7 +76,7 @@ impl<'a> Bed<'a> {
         if let Some(machine) = &self.machine {
             return Ok(machine.link().clone());
         }
-        let machine = self.boot(&format!("test-{}", self.whose), PARAMETERS)?;
+        let machine = self.boot(&format!("test-{}", self.stack), PARAMETERS)?;
         let link = machine.link().clone();
         self.machine = Some(machine);
         Ok(link)
@@ -84,7 +86,7 @@ impl<'a> Bed<'a> {
     pub(super) fn other_machine(&mut self, name: &str, parameters: &str) -> io::Result<Machine> {
         self.guests.clear();
         self.machine = None;
-        self.boot(&format!("{name}-{}", self.whose), parameters)
+        self.boot(&format!("{name}-{}", self.stack), parameters)
     }
 
     fn boot(&self, name: &str, parameters: &str) -> io::Result<Machine> {
@@ -142,6 +144,20 @@ impl<'a> Bed<'a> {
             .as_ref()
             .ok_or_else(|| io::Error::other("no machine runs"))?;
         Ok(String::from_utf8_lossy(&std::fs::read(machine.console())?).into_owned())
+    }
+
+    /// An error with what Xen (from that byte of its console on) or a kernel complained of. Guests that are gone left their consoles.
+    fn complaints(&self, from: usize) -> io::Result<()> {
+        // A test may have ended the machine, having looked itself.
+        let Some(machine) = &self.machine else {
+            return Ok(());
+        };
+        let log = self.console()?;
+        complaints::of_xen(log.get(from..).unwrap_or(&log))?;
+        complaints::of_dom0_and_consoles(machine.link())?;
+        self.guests
+            .iter()
+            .try_for_each(|(_, guest)| complaints::of_guest(guest))
     }
 
     fn consoles(&self) -> String {

@@ -1,7 +1,8 @@
 //! A Xen that does not let guests do what V4V needs: the module and the programs say what is wrong and what to do.
 
 use super::bed::Bed;
-use super::module::{load, quiet};
+use super::complaints;
+use super::module::load;
 use crate::lab::domains::{Guest, Kind};
 use std::io;
 use std::time::Duration;
@@ -19,7 +20,7 @@ pub(super) fn argo_off(bed: &mut Bed<'_>) -> io::Result<()> {
         return Err(io::Error::other(format!("insmod: {outcome:?}; the log: {said}")));
     }
     println!("{}", said.trim_end());
-    quiet(&guest)
+    complaints::of_guest(&guest)
 }
 
 /// Without `mac-permissive` nobody may register a wildcard ring: a listener is refused with EPERM.
@@ -32,5 +33,5 @@ pub(super) fn wildcards_off(bed: &mut Bed<'_>) -> io::Result<()> {
         return Err(io::Error::other(format!("v4v nc --listen: {outcome:?}")));
     }
     println!("{}", outcome.err.trim_end());
-    quiet(&guest)
+    complaints::of_guest(&guest)
 }
