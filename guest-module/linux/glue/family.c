@@ -97,6 +97,9 @@ static struct net_proto_family v4v_creator __ro_after_init = {
 
 static int v4v_take_family(int number)
 {
+	/* sock_register() trusts that no number is negative. */
+	if (number < 0 || number >= AF_MAX)
+		return -EINVAL;
 	v4v_ops.family = number;
 	v4v_creator.family = number;
 	return sock_register(&v4v_creator);
@@ -110,8 +113,8 @@ static int __init v4v_register_family(void)
 	if (v4v_family) {
 		err = v4v_take_family(v4v_family);
 		if (err)
-			pr_err("address family %d cannot be had (error %d): it is in use or not below %d; family=0 takes a free one\n",
-			       v4v_family, err, AF_MAX);
+			pr_err("address family %d cannot be had (error %d): it is in use or not one of 1 to %d; family=0 takes a free one\n",
+			       v4v_family, err, AF_MAX - 1);
 		return err;
 	}
 	for (i = 0; i < ARRAY_SIZE(v4v_free_families); i++) {

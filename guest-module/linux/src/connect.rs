@@ -3,6 +3,7 @@
 use crate::glue::{self, wake};
 use crate::hv;
 use crate::link::Link;
+use crate::mem::warning;
 use crate::socket::{Phase, Socket, State, with_port};
 use crate::table;
 use crate::wait::{FOREVER, Waiter};
@@ -64,7 +65,13 @@ impl Socket {
             return Err(e);
         }
         let port = state.port.as_ref().map(crate::ports::Port::number);
-        let connector = Connector::start(self.xen(), to, self.options(), port).map_err(refused)?;
+        let connector = Connector::start(self.xen(), to, self.options(), port)
+            .inspect_err(|e| {
+                if *e == Errno::SRCH {
+                    warning!("no connection to {to}: there is no such domain");
+                }
+            })
+            .map_err(refused)?;
         if let Some(ring) = connector.ring() {
             ring.mem().0.serves.store(true, Ordering::Release);
         }

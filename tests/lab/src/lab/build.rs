@@ -13,6 +13,8 @@ use std::time::Instant;
 pub(crate) struct Built {
     /// dom0's kernel.
     pub(crate) kernel: Kernel,
+    /// The guests'.
+    pub(crate) guests: Kernel,
     pub(crate) images: Images,
 }
 
@@ -34,7 +36,11 @@ pub(crate) fn with_guests(series: Series) -> io::Result<Built> {
         guests: &guests,
     };
     let images = image::build(&kernels, &programs, &module)?;
-    Ok(Built { kernel, images })
+    Ok(Built {
+        kernel,
+        guests,
+        images,
+    })
 }
 
 /// Builds what the tests boot, and says how long it took.

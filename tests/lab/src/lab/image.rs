@@ -60,10 +60,12 @@ const LEFT_OUT: [&str; 6] = [
     ".complete",
 ];
 
-/// What the machine's loader gives dom0.
+/// The archives.
 pub(crate) struct Images {
-    /// dom0's archive, with the guests' kernel and archive in it.
+    /// dom0's, with the guests' kernel and archive in it.
     pub(crate) dom0: PathBuf,
+    /// The guests'.
+    pub(crate) guest: PathBuf,
 }
 
 /// Whose kernel is which.
@@ -109,7 +111,7 @@ pub(crate) fn build(kernels: &Kernels<'_>, programs: &[PathBuf], module: &Path) 
             archive.finish()
         },
     )?;
-    Ok(Images { dom0: image })
+    Ok(Images { dom0: image, guest })
 }
 
 fn guest(kernel: &Kernel, programs: &[PathBuf], module: &Path) -> io::Result<PathBuf> {

@@ -50,6 +50,8 @@ pub(crate) struct Kernel {
     pub(crate) release: String,
     /// The kernel as an ELF file: Xen and xl start it without an unpacker.
     pub(crate) image: PathBuf,
+    /// The same as Debian has it, for a machine without Xen.
+    pub(crate) bootable: PathBuf,
     modules: PathBuf,
 }
 
@@ -60,12 +62,12 @@ impl Kernel {
         let release = package.trim_start_matches("linux-image-").to_owned();
         let tree = unpack(&format!("kernel-{release}"), &[&package])?;
         let image = tree.join("vmlinux");
-        let compressed = tree.join(format!("boot/vmlinuz-{release}"));
+        let bootable = tree.join(format!("boot/vmlinuz-{release}"));
         make(
             &format!("vmlinux {release}"),
             &Key::new("vmlinux").text(&release),
             &image,
-            || compressed::kernel(&compressed, &image),
+            || compressed::kernel(&bootable, &image),
         )?;
         let modules = tree.join("lib/modules").join(&release);
         make(
@@ -77,6 +79,7 @@ impl Kernel {
         Ok(Self {
             release,
             image,
+            bootable,
             modules,
         })
     }

@@ -70,6 +70,13 @@ impl Clock {
 /// of 0.13 ms, and a thousand connections more than a minute instead of ten seconds.
 const NICE: &str = "-10";
 
+/// The files in the machine's folder that are its serial ports: the console, and the agent's.
+const CONSOLE: &str = "xen.log";
+const CONTROL: &str = "control";
+
+/// MiB for a kernel without Xen.
+const WITHOUT_XEN: u32 = 768;
+
 /// What to boot.
 pub(crate) struct Plan<'a> {
     /// A name for the folder of logs.
@@ -95,16 +102,42 @@ pub(crate) struct Machine {
 }
 
 impl Machine {
-    /// Boots and waits for dom0's agent.
+    /// Boots Xen and waits for dom0's agent.
     pub(crate) fn boot(plan: &Plan<'_>) -> io::Result<Self> {
         let folder = fresh_folder(format!("runs/{}", plan.name))?;
-        let socket = folder.join("control");
-        let mut qemu = command(plan, &folder, &socket).spawn().map_err(|e| {
+        let mut qemu = emulator(&folder, plan.clock, plan.memory);
+        load_xen(&mut qemu, plan);
+        if let Some(counter) = plan.counter {
+            let file = |name| folder.join(name).display().to_string();
+            qemu.arg("-plugin").arg(format!(
+                "{},counts={},blocks={}",
+                counter.display(),
+                file(COUNTS),
+                file(BLOCKS)
+            ));
+        }
+        Self::start(qemu, folder)
+    }
+
+    /// Boots a guest's kernel and archive on the machine itself, without Xen; its agent is in dom0's place.
+    pub(crate) fn boot_without_xen(name: &str, kernel: &Kernel, archive: &Path) -> io::Result<Self> {
+        let folder = fresh_folder(format!("runs/{name}"))?;
+        let mut qemu = emulator(&folder, Clock::Host, WITHOUT_XEN);
+        qemu.arg("-kernel")
+            .arg(&kernel.bootable)
+            .arg("-initrd")
+            .arg(archive)
+            .args(["-append", "console=ttyS0 quiet panic=-1 lab.port=/dev/ttyS1"]);
+        Self::start(qemu, folder)
+    }
+
+    fn start(mut qemu: Command, folder: PathBuf) -> io::Result<Self> {
+        let mut qemu = qemu.spawn().map_err(|e| {
             io::Error::other(format!(
                 "cannot start qemu-system-x86_64: {e}; cargo xtask lab build installs it"
             ))
         })?;
-        let link = connect(&socket, &mut qemu).and_then(|stream| {
+        let link = connect(&folder.join(CONTROL), &mut qemu).and_then(|stream| {
             let link = Link::new(stream)?;
             put_first(&qemu);
             link.await_ready(BOOT)?;
@@ -116,7 +149,7 @@ impl Machine {
                 end(&mut qemu);
                 Err(io::Error::other(format!(
                     "{error}\n{}",
-                    tail(&folder.join("xen.log"))
+                    tail(&folder.join(CONSOLE))
                 )))
             }
         }
@@ -132,9 +165,9 @@ impl Machine {
         &self.folder
     }
 
-    /// What Xen and dom0 wrote to the console so far.
+    /// What Xen and dom0 (without Xen, the kernel) wrote to the console so far.
     pub(crate) fn console(&self) -> PathBuf {
-        self.folder.join("xen.log")
+        self.folder.join(CONSOLE)
     }
 }
 
@@ -144,15 +177,16 @@ impl Drop for Machine {
     }
 }
 
-fn command(plan: &Plan<'_>, folder: &Path, socket: &Path) -> Command {
+/// The emulator with its two serial ports, a console and the agent's, and nothing loaded.
+fn emulator(folder: &Path, clock: Clock, memory: u32) -> Command {
     // However this process ends, the kernel ends QEMU with it.
     let mut command = Command::new("setpriv");
     // A session of its own is a group of its own to the scheduler, see `put_first`.
     command.args(["--pdeathsig", "KILL", "setsid", "qemu-system-x86_64"]);
     command
-        .args(plan.clock.arguments())
-        .args(["-smp", &plan.clock.cpus().to_string()])
-        .args(["-cpu", CPU, "-m", &plan.memory.to_string()])
+        .args(clock.arguments())
+        .args(["-smp", &clock.cpus().to_string()])
+        .args(["-cpu", CPU, "-m", &memory.to_string()])
         .args([
             "-display",
             "none",
@@ -163,10 +197,19 @@ fn command(plan: &Plan<'_>, folder: &Path, socket: &Path) -> Command {
             "none",
         ])
         .arg("-serial")
-        .arg(format!("file:{}", folder.join("xen.log").display()))
+        .arg(format!("file:{}", folder.join(CONSOLE).display()))
         .arg("-serial")
-        .arg(format!("unix:{},server=on,wait=off", socket.display()))
-        .arg("-kernel")
+        .arg(format!(
+            "unix:{},server=on,wait=off",
+            folder.join(CONTROL).display()
+        ));
+    let errors = fs::File::create(folder.join("qemu.log")).map_or_else(|_| Stdio::null(), Stdio::from);
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(errors);
+    command
+}
+
+fn load_xen(qemu: &mut Command, plan: &Plan<'_>) {
+    qemu.arg("-kernel")
         .arg(plan.xen)
         .arg("-append")
         .arg(format!(
@@ -179,18 +222,6 @@ fn command(plan: &Plan<'_>, folder: &Path, socket: &Path) -> Command {
             plan.kernel.image.display(),
             plan.images.dom0.display()
         ));
-    if let Some(counter) = plan.counter {
-        let file = |name| folder.join(name).display().to_string();
-        command.arg("-plugin").arg(format!(
-            "{},counts={},blocks={}",
-            counter.display(),
-            file(COUNTS),
-            file(BLOCKS)
-        ));
-    }
-    let errors = fs::File::create(folder.join("qemu.log")).map_or_else(|_| Stdio::null(), Stdio::from);
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(errors);
-    command
 }
 
 fn connect(socket: &Path, qemu: &mut Child) -> io::Result<UnixStream> {

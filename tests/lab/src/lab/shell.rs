@@ -2,6 +2,7 @@
 
 use super::build;
 use super::domains::{Guest, Kind};
+use super::kernel::Series;
 use super::link::Program;
 use super::machine::{Clock, Machine, Plan};
 use super::xen::{self, Mode, Whose};
@@ -18,6 +19,9 @@ pub(crate) struct Options {
     /// A prompt in dom0 instead
     #[arg(long)]
     dom0: bool,
+    /// The guests' kernel
+    #[arg(long, value_name = "SERIES", default_value_t = Series::BASE)]
+    kernel: Series,
 }
 
 /// How long the prompt stays: a person's day.
@@ -30,7 +34,7 @@ const LIMIT: Duration = Duration::from_secs(60);
 
 /// Boots two guests and stays until the person leaves the shell.
 pub(crate) fn run(options: &Options) -> io::Result<bool> {
-    let built = build::all()?;
+    let built = build::with_guests(options.kernel)?;
     let hypervisor = xen::build(Whose::Ours, Mode::Debug)?;
     eprintln!("lab: booting Xen, dom0 and two guests ...");
     let machine = Machine::boot(&Plan {

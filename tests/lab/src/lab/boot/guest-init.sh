@@ -1,5 +1,6 @@
 #!/bin/busybox sh
-# A guest's first process: devices, its address (lab.address= of the kernel's command line), then the lab's agent.
+# A guest's first process: devices, its address (lab.address= of the kernel's command line), then the lab's agent. On a machine
+# without Xen there is no bridge: there the agent speaks over a serial port (lab.port=).
 export PATH=/bin:/sbin:/usr/bin:/usr/sbin
 /bin/busybox mkdir -p /dev /proc /sys /run /tmp /sbin /usr/sbin
 /bin/busybox --install -s
@@ -21,8 +22,13 @@ for word in $(cat /proc/cmdline); do
     case "$word" in
         lab.address=*) address=${word#lab.address=} ;;
         lab.name=*) hostname "${word#lab.name=}" ;;
+        lab.port=*) port=${word#lab.port=} ;;
     esac
 done
+if [ -n "$port" ]; then
+    agent dom0 "$port"
+    poweroff -f
+fi
 while [ ! -e /sys/class/net/eth0 ]; do sleep 0.1; done
 ifconfig eth0 "$address" netmask 255.255.0.0 up
 

@@ -89,6 +89,17 @@ impl<'a> Bed<'a> {
         self.boot(&format!("{name}-{}", self.stack), parameters)
     }
 
+    /// A machine of a test's own without Xen, with the guests' kernel and archive; its agent is in dom0's place.
+    pub(super) fn machine_without_xen(&mut self, name: &str) -> io::Result<Machine> {
+        self.guests.clear();
+        self.machine = None;
+        Machine::boot_without_xen(
+            &format!("{name}-{}", self.stack),
+            &self.built.guests,
+            &self.built.images.guest,
+        )
+    }
+
     fn boot(&self, name: &str, parameters: &str) -> io::Result<Machine> {
         Machine::boot(&Plan {
             name,

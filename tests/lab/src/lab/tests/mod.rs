@@ -80,9 +80,13 @@ const TESTS: &[Test] = &[
     Test { name: "receiver_never_reads", on: BOTH, also: NOTHING, always: true, run: faults::receiver_never_reads },
     Test { name: "receiver_destroyed", on: BOTH, also: NEW_KERNEL, always: true, run: faults::receiver_destroyed },
     Test { name: "unload_with_open_sockets", on: BOTH, also: NEW_KERNEL, always: true, run: faults::unload_with_open_sockets },
+    Test { name: "family_in_use", on: OURS, also: NEW_KERNEL, always: true, run: refusals::family_in_use },
+    Test { name: "unknown_domain", on: BOTH, also: NEW_KERNEL, always: true, run: refusals::unknown_domain },
+    Test { name: "ring_table_full", on: BOTH, also: NOTHING, always: false, run: refusals::ring_table_full },
     Test { name: "hostile_guest", on: OURS, also: NOTHING, always: false, run: hostile::storm },
     Test { name: "argo_off", on: OURS, also: NOTHING, always: false, run: refusals::argo_off },
     Test { name: "wildcards_off", on: OURS, also: NOTHING, always: false, run: refusals::wildcards_off },
+    Test { name: "module_without_xen", on: OURS, also: NEW_KERNEL, always: false, run: refusals::without_xen },
 ];
 
 /// Tests, and what to boot for them.
