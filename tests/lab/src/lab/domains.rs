@@ -6,8 +6,25 @@ use std::io;
 use std::time::{Duration, Instant};
 use v4v_lab_agent::GUEST_PORT;
 
-/// A guest's MiB: its image is unpacked into them, and the conformance pairs open many connections.
-const MEMORY: u32 = 512;
+/// What a guest has of the machine.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Size {
+    /// Virtual CPUs.
+    pub(crate) vcpus: u8,
+    /// MiB: the image is unpacked into them, and the conformance pairs open many connections.
+    pub(crate) memory: u32,
+}
+
+impl Size {
+    /// What does for most tests.
+    pub(crate) const USUAL: Self = Self {
+        vcpus: 1,
+        memory: 512,
+    };
+}
+
+/// Where dom0 keeps a guest that is saved.
+const SAVED: &str = "/tmp/saved";
 
 /// How long xl may take for one guest.
 const XL: Duration = Duration::from_secs(90);
@@ -43,37 +60,33 @@ impl Guest {
     /// Starts the guest with this place on the bridge (1 to 200) and waits for its agent. Under QEMU's emulator a kernel now and
     /// then dies while it boots, before anything of ours runs in it: such a guest gets a second chance, and a line that says so.
     pub(crate) fn start(link: &Link, kind: Kind, place: u8) -> io::Result<Self> {
-        Self::start_with(link, kind, place, 1)
+        Self::start_with(link, kind, place, Size::USUAL)
     }
 
-    /// As [`start`](Self::start), with more than one virtual CPU.
-    pub(crate) fn start_with(link: &Link, kind: Kind, place: u8, vcpus: u8) -> io::Result<Self> {
-        let first = Self::create(link, kind, place, vcpus)?;
+    /// As [`start`](Self::start), of another size.
+    pub(crate) fn start_with(link: &Link, kind: Kind, place: u8, size: Size) -> io::Result<Self> {
+        let first = Self::create(link, kind, place, size)?;
         match first.await_agent() {
             Ok(()) => Ok(first),
             Err(error) => {
                 println!("{kind:?} {} did not boot, once more: {error}", first.name);
                 first.destroy()?;
-                let second = Self::create(link, kind, place, vcpus)?;
+                let second = Self::create(link, kind, place, size)?;
                 second.await_agent()?;
                 Ok(second)
             }
         }
     }
 
-    fn create(link: &Link, kind: Kind, place: u8, vcpus: u8) -> io::Result<Self> {
+    fn create(link: &Link, kind: Kind, place: u8, size: Size) -> io::Result<Self> {
         let name = format!("guest{place}");
         let address = format!("10.87.1.{place}");
-        let config = config(kind, &name, &address, place, vcpus);
+        let config = config(kind, &name, &address, place, size);
         link.dom0(
             &format!("cat > /tmp/{name}.cfg <<'END'\n{config}END\nxl create -q /tmp/{name}.cfg"),
             XL,
         )?;
-        let domain = link.dom0(&format!("xl domid {name}"), XL)?;
-        let domain = domain
-            .trim()
-            .parse()
-            .map_err(|_| io::Error::other(format!("no domain number: {domain}")))?;
+        let domain = number(link, &name)?;
         Ok(Self {
             link: link.clone(),
             name,
@@ -127,6 +140,28 @@ impl Guest {
         last_lines(&format!("{}'s console", self.name), &text)
     }
 
+    /// Suspends the guest, copies it, and lets the same domain go on.
+    pub(crate) fn checkpoint(&self) -> io::Result<()> {
+        self.link
+            .dom0(&format!("xl save -c {} {SAVED} >&2; rm {SAVED}", self.name), XL)
+            .map(|_| ())
+    }
+
+    /// Suspends the guest, copies it, and ends its domain.
+    pub(crate) fn save(&self) -> io::Result<()> {
+        self.link
+            .dom0(&format!("xl save {} {SAVED} >&2", self.name), XL)
+            .map(|_| ())
+    }
+
+    /// Brings back the guest that was saved last: a new domain, with another number.
+    pub(crate) fn restore(&mut self) -> io::Result<()> {
+        self.link
+            .dom0(&format!("xl restore {SAVED} >&2 && rm {SAVED}"), XL)?;
+        self.domain = number(&self.link, &self.name)?;
+        Ok(())
+    }
+
     /// Ends the guest as pulling the plug would.
     pub(crate) fn destroy(self) -> io::Result<()> {
         self.link.dom0(&format!("xl destroy {}", self.name), XL)?;
@@ -134,13 +169,22 @@ impl Guest {
     }
 }
 
-fn config(kind: Kind, name: &str, address: &str, place: u8, vcpus: u8) -> String {
+/// The number that Xen gave the guest.
+fn number(link: &Link, name: &str) -> io::Result<u16> {
+    let said = link.dom0(&format!("xl domid {name}"), XL)?;
+    said.trim()
+        .parse()
+        .map_err(|_| io::Error::other(format!("no domain number: {said}")))
+}
+
+fn config(kind: Kind, name: &str, address: &str, place: u8, size: Size) -> String {
+    let Size { vcpus, memory } = size;
     let kind = match kind {
         Kind::Pv => "type = \"pv\"",
         Kind::Pvh => "type = \"pvh\"\nnomigrate = 1",
     };
     format!(
-        "name = \"{name}\"\n{kind}\ntsc_mode = \"native\"\nmemory = {MEMORY}\nvcpus = {vcpus}\n\
+        "name = \"{name}\"\n{kind}\ntsc_mode = \"native\"\nmemory = {memory}\nvcpus = {vcpus}\n\
          kernel = \"/guest/vmlinux\"\nramdisk = \"/guest/guest.cpio\"\n\
          extra = \"console=hvc0 loglevel=5 panic=-1 lab.name={name} lab.address={address}\"\n\
          vif = [\"mac=00:16:3e:57:00:{place:02x},script=vif-lab\"]\non_crash = \"preserve\"\non_reboot = \"destroy\"\n"

@@ -3,7 +3,7 @@
 use super::bed::Bed;
 use super::faults::{free_heap, heap_is_back};
 use super::module::{pair, transfer};
-use crate::lab::domains::{Guest, Kind};
+use crate::lab::domains::{Guest, Kind, Size};
 use crate::lab::link::{Link, Program};
 use std::io;
 use std::thread::sleep;
@@ -18,8 +18,11 @@ const CUT: Duration = Duration::from_secs(3);
 /// The storm's dice.
 const SEED: &str = "20260101";
 
-/// The hostile guests' virtual CPUs.
-const CPUS: u8 = 2;
+/// The hostile guests work with two virtual CPUs.
+const HOSTILE: Size = Size {
+    vcpus: 2,
+    ..Size::USUAL
+};
 
 const LIMIT: Duration = Duration::from_secs(120);
 
@@ -29,8 +32,9 @@ pub(super) fn storm(bed: &mut Bed<'_>) -> io::Result<()> {
     let link = bed.running()?;
     let free = free_heap(&link)?;
     // A PVH guest knows its own frames; a PV guest may name those of the whole machine.
-    let hostile = [(Kind::Pvh, "rings"), (Kind::Pv, "arguments")]
-        .map(|(kind, reach)| Guest::start_with(&link, kind, bed.place(), CPUS).map(|guest| (guest, reach)));
+    let hostile = [(Kind::Pvh, "rings"), (Kind::Pv, "arguments")].map(|(kind, reach)| {
+        Guest::start_with(&link, kind, bed.place(), HOSTILE).map(|guest| (guest, reach))
+    });
     let [pvh, pv] = hostile;
     let hostile = [pvh?, pv?];
     let storms = begin(&link, &hostile, [&a, &b])?;
