@@ -143,7 +143,7 @@ impl Guest {
     /// Suspends the guest, copies it, and lets the same domain go on.
     pub(crate) fn checkpoint(&self) -> io::Result<()> {
         self.link
-            .dom0(&format!("xl save -c {} {SAVED} >&2; rm {SAVED}", self.name), XL)
+            .dom0(&format!("xl save -c {} {SAVED} >&2 && rm {SAVED}", self.name), XL)
             .map(|_| ())
     }
 

@@ -9,6 +9,8 @@ mount -t devpts pts /dev/pts
 mount -t proc proc /proc
 mount -t sysfs sys /sys
 mount -t tmpfs run /run
+# A guest that is saved lies here.
+mount -t tmpfs -o size=512m tmp /tmp
 mkdir -p /run/xen /run/xenstored /run/lock
 ln -s /run /var/run
 ifconfig lo 127.0.0.1 up
