@@ -2,6 +2,7 @@
 
 use super::archive::Archive;
 use super::cache::{Key, make};
+use super::compat;
 use super::debian::unpack;
 use super::kernel::Kernel;
 use super::store::{files_below, folder};
@@ -78,6 +79,7 @@ pub(crate) struct Kernels<'a> {
 pub(crate) fn build(kernels: &Kernels<'_>, programs: &[PathBuf], module: &Path) -> io::Result<Images> {
     let guest = guest(kernels.guests, programs, module)?;
     let tools = unpack("dom0-packages", &TOOLS)?;
+    let compat = compat::build()?;
     let name = &kernels.guests.release;
     let image = folder("images")?.join(format!("dom0-{name}.cpio"));
     let mut key = Key::new(include_str!("image.rs"))
@@ -108,6 +110,7 @@ pub(crate) fn build(kernels: &Kernels<'_>, programs: &[PathBuf], module: &Path) 
             common(&mut archive, programs, &kernels.dom0.modules(&DOM0_MODULES)?)?;
             archive.copy("guest/vmlinux", &kernels.guests.image)?;
             archive.copy("guest/guest.cpio", &guest)?;
+            archive.copy("guest/compat", &compat)?;
             archive.finish()
         },
     )?;

@@ -4,6 +4,7 @@ mod archive;
 mod bench;
 mod build;
 mod cache;
+mod compat;
 mod compressed;
 mod consoles;
 mod count;

@@ -49,8 +49,9 @@ impl<'a> Bed<'a> {
         let mut left = TRIES;
         loop {
             let before = self.console().map_or(0, |log| log.len());
-            let outcome = test(self).and_then(|()| self.complaints(before));
-            let Err(error) = outcome else {
+            let outcome = test(self);
+            // A complaint may be why the test failed.
+            let Err(error) = both(outcome, self.complaints(before)) else {
                 return Ok(());
             };
             let log = self.console().unwrap_or_default();
@@ -181,5 +182,12 @@ impl<'a> Bed<'a> {
             text.push_str(&guest.console());
         }
         text
+    }
+}
+
+fn both(one: io::Result<()>, other: io::Result<()>) -> io::Result<()> {
+    match (one, other) {
+        (Err(one), Err(other)) => Err(io::Error::other(format!("{one}\n{other}"))),
+        (one, other) => one.and(other),
     }
 }

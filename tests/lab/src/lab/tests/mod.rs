@@ -2,6 +2,7 @@
 
 mod bed;
 mod boots;
+mod compat;
 mod complaints;
 mod conformance;
 mod emulator;
@@ -73,6 +74,7 @@ const TESTS: &[Test] = &[
     Test { name: "pvh_guest_boots", on: BOTH, also: NEW_KERNEL, always: false, run: boots::pvh_guest },
     Test { name: "argo_arguments_pv", on: BOTH, also: NOTHING, always: true, run: probe::arguments_in_dom0 },
     Test { name: "argo_abi_pvh", on: BOTH, also: NOTHING, always: false, run: probe::everything_in_a_pvh_guest },
+    Test { name: "argo_of_32_bits", on: BOTH, also: NOTHING, always: false, run: compat::caller_of_32_bits },
     Test { name: "module_loads", on: BOTH, also: NEW_KERNEL, always: false, run: module::loads_and_unloads },
     Test { name: "stream_between_guests", on: BOTH, also: NOTHING, always: false, run: module::stream_between_guests },
     Test { name: "netpipe_smoke", on: BOTH, also: NEW_KERNEL, always: true, run: module::netpipe_smoke },
