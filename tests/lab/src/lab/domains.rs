@@ -111,13 +111,7 @@ impl Guest {
 
     /// Whether Xen has stopped the guest for a fault of its own.
     fn has_crashed(&self) -> io::Result<bool> {
-        let row = self
-            .link
-            .dom0(&format!("xl list {} | tail -n 1", self.name), XL)?;
-        // Name, ID, Mem, VCPUs, State, Time(s); the state is a letter or a dash for each of running, blocked, paused, shut
-        // down, crashed, dying.
-        let state = row.split_whitespace().nth(4).unwrap_or_default();
-        Ok(state.contains('c'))
+        Ok(state(&self.link, &self.name)?.contains('c'))
     }
 
     /// Runs a program in the guest to its end.
@@ -167,6 +161,13 @@ impl Guest {
         self.link.dom0(&format!("xl destroy {}", self.name), XL)?;
         self.link.detach(&self.name)
     }
+}
+
+/// What state a guest is in: a letter or a dash for each of running, blocked, paused, shut down, crashed, dying.
+pub(crate) fn state(link: &Link, name: &str) -> io::Result<String> {
+    let row = link.dom0(&format!("xl list {name} | tail -n 1"), XL)?;
+    // Name, ID, Mem, VCPUs, State, Time(s).
+    Ok(row.split_whitespace().nth(4).unwrap_or_default().to_owned())
 }
 
 /// The number that Xen gave the guest.
