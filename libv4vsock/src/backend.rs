@@ -54,12 +54,23 @@ fn choose(wanted: &str, family: Option<i32>) -> io::Result<Backend> {
     }
 }
 
-/// The name of the domain that this process joins: `V4V_DOMAIN`, else `p` and its process id.
+/// The name of the domain that this process joins: `V4V_DOMAIN` as it was at first, else `p` and its process id.
 pub(crate) fn domain_name() -> String {
-    match env::var(DOMAIN_VAR) {
-        Ok(name) if !name.is_empty() => name,
-        _ => format!("p{}", std::process::id()),
+    static GIVEN: OnceLock<Option<String>> = OnceLock::new();
+    let read = || env::var(DOMAIN_VAR).ok().filter(|name| !name.is_empty());
+    match GIVEN.get_or_init(read) {
+        Some(name) => name.clone(),
+        None => format!("p{}", std::process::id()),
     }
+}
+
+/// Reads the environment now, for a process that changes it before it first uses V4V: `V4V_BACKEND`, `V4V_DOMAIN` and `V4V_SOCKET` count
+/// as they are at first.
+pub fn remember_environment() {
+    // What is wrong with it is said where a socket is asked for.
+    let _ = backend();
+    domain_name();
+    let _ = v4v_hosted::paths::is_path_given();
 }
 
 /// The id of this process's domain.

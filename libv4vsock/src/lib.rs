@@ -41,7 +41,7 @@ mod stream;
 pub mod tokio;
 
 pub use addr::{ParseAddrError, ToV4vAddr, V4vAddr};
-pub use backend::{BACKEND_VAR, Backend, backend, local_domain};
+pub use backend::{BACKEND_VAR, Backend, backend, local_domain, remember_environment};
 pub use datagram::{DATAGRAM_MAX, V4vDatagram};
 pub use error::errno;
 pub use listener::{V4vListener, V4vSeqpacketListener};

@@ -3,6 +3,7 @@
 use nix::unistd::{Uid, geteuid};
 use std::env;
 use std::path::PathBuf;
+use std::sync::OnceLock;
 
 /// The variable that overrides the path of the daemon's socket.
 pub const SOCKET_VAR: &str = "V4V_SOCKET";
@@ -12,18 +13,25 @@ pub const DOMAIN_VAR: &str = "V4V_DOMAIN";
 /// Where root's daemon listens unless told otherwise, for root and those whom its policy lets in.
 pub const ROOT_SOCKET: &str = "/run/v4vd.sock";
 
+/// What [`SOCKET_VAR`] said when it was first asked for: servers clear their environment later.
+fn given() -> Option<&'static PathBuf> {
+    static GIVEN: OnceLock<Option<PathBuf>> = OnceLock::new();
+    let read = || env::var_os(SOCKET_VAR).filter(|path| !path.is_empty());
+    GIVEN.get_or_init(|| read().map(PathBuf::from)).as_ref()
+}
+
 /// Whether the user said where the daemon is, so that its path is no default.
 #[must_use]
 pub fn is_path_given() -> bool {
-    env::var_os(SOCKET_VAR).is_some_and(|path| !path.is_empty())
+    given().is_some()
 }
 
 /// The daemon's socket: `$V4V_SOCKET`, else `/run/v4vd.sock` for root, else `v4vd.sock` in the user's runtime directory, else
 /// `/tmp/v4vd-UID.sock`.
 #[must_use]
 pub fn socket_path() -> PathBuf {
-    if let Some(path) = env::var_os(SOCKET_VAR).filter(|p| !p.is_empty()) {
-        return path.into();
+    if let Some(path) = given() {
+        return path.clone();
     }
     let uid = geteuid();
     if uid.is_root() {
