@@ -1,11 +1,13 @@
-//! `v4v`: netcat, NetPIPE, a proxy, statistics and names over V4V.
+//! `v4v`: netcat, NetPIPE, a proxy, unmodified programs, statistics and names over V4V.
 
 mod nc;
 mod netpipe;
 mod output;
+mod preload;
 mod proxy;
 mod relay;
 mod resolve;
+mod run;
 mod stat;
 
 use clap::{Parser, Subcommand};
@@ -43,6 +45,8 @@ enum Command {
     Stat(stat::Options),
     /// Looks a domain up by name or number
     Resolve(resolve::Options),
+    /// Runs an unmodified program, whose TCP connections to domains of this host go over V4V
+    Run(run::Options),
 }
 
 /// The exit code for a mistake in the command line; clap has the same.
@@ -56,6 +60,7 @@ fn main() -> ExitCode {
         Command::Proxy(options) => proxy::run(options),
         Command::Stat(options) => stat::run(&options),
         Command::Resolve(options) => resolve::run(&options),
+        Command::Run(options) => run::run(&options),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
