@@ -1,7 +1,7 @@
 //! `cargo xtask test`: everything that checks the project.
 
 use crate::lab;
-use crate::setup::ensure_tools;
+use crate::setup::{ensure_tools, ensure_unmodified_programs};
 use crate::steps::Steps;
 use crate::workspace::{cargo, root, target};
 use clap::Args;
@@ -34,6 +34,10 @@ pub(crate) fn run(options: &Options) -> io::Result<bool> {
             steps.run(name, &mut step(args));
         }
     }
+    if wanted(WRAPPER) {
+        steps.check("Debian's programs for the wrapper", ensure_unmodified_programs);
+        steps.run(WRAPPER, &mut cargo(&WRAPPER_TEST));
+    }
     if wanted("demo") {
         steps.run(
             "demo, five seconds of it",
@@ -44,6 +48,17 @@ pub(crate) fn run(options: &Options) -> io::Result<bool> {
     lab::check(&mut steps, options.lab, wanted);
     Ok(steps.close())
 }
+
+/// Unmodified programs with the wrapper.
+const WRAPPER: &str = "unmodified programs through the wrapper";
+const WRAPPER_TEST: [&str; 6] = [
+    "test",
+    "-p",
+    "v4v-wrapper-tests",
+    "--no-fail-fast",
+    "--",
+    "--nocapture",
+];
 
 /// Cargo's part, in order: cheap checks first.
 const CARGO_STEPS: [(&str, &[&str]); 7] = [
@@ -86,6 +101,8 @@ const CARGO_STEPS: [(&str, &[&str]); 7] = [
             "--no-fail-fast",
             "--exclude",
             "v4v-soak",
+            "--exclude",
+            "v4v-wrapper-tests",
         ],
     ),
     (
