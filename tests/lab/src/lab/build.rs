@@ -7,6 +7,7 @@ use super::module;
 use super::programs;
 use super::xen::{self, Mode, Whose};
 use std::io;
+use std::path::PathBuf;
 use std::time::Instant;
 
 /// What the machines boot.
@@ -29,7 +30,8 @@ pub(crate) fn with_guests(series: Series) -> io::Result<Built> {
     let kernel = Kernel::fetch(Series::BASE)?;
     let guests = Kernel::fetch(series)?;
     let folder = programs::build()?;
-    let programs = programs::NAMES.map(|name| folder.join(name));
+    let mut programs: Vec<PathBuf> = programs::NAMES.iter().map(|name| folder.join(name)).collect();
+    programs.push(programs::wrapper()?);
     let module = module::build(&guests)?;
     let kernels = Kernels {
         dom0: &kernel,

@@ -13,6 +13,8 @@ pub(crate) struct Size {
     pub(crate) vcpus: u8,
     /// MiB: the image is unpacked into them, and the conformance pairs open many connections.
     pub(crate) memory: u32,
+    /// With the machine's disk ([`Plan::disk`](super::machine::Plan::disk)), to read.
+    pub(crate) disk: bool,
 }
 
 impl Size {
@@ -20,6 +22,7 @@ impl Size {
     pub(crate) const USUAL: Self = Self {
         vcpus: 1,
         memory: 512,
+        disk: false,
     };
 }
 
@@ -179,7 +182,12 @@ fn number(link: &Link, name: &str) -> io::Result<u16> {
 }
 
 fn config(kind: Kind, name: &str, address: &str, place: u8, size: Size) -> String {
-    let Size { vcpus, memory } = size;
+    let Size { vcpus, memory, disk } = size;
+    let disk = if disk {
+        "disk = [\"vdev=xvda,format=raw,access=ro,script=block-lab,target=/dev/vda\"]\n"
+    } else {
+        ""
+    };
     let kind = match kind {
         Kind::Pv => "type = \"pv\"",
         Kind::Pvh => "type = \"pvh\"\nnomigrate = 1",
@@ -188,6 +196,6 @@ fn config(kind: Kind, name: &str, address: &str, place: u8, size: Size) -> Strin
         "name = \"{name}\"\n{kind}\ntsc_mode = \"native\"\nmemory = {memory}\nvcpus = {vcpus}\n\
          kernel = \"/guest/vmlinux\"\nramdisk = \"/guest/guest.cpio\"\n\
          extra = \"console=hvc0 loglevel=5 panic=-1 lab.name={name} lab.address={address}\"\n\
-         vif = [\"mac=00:16:3e:57:00:{place:02x},script=vif-lab\"]\non_crash = \"preserve\"\non_reboot = \"destroy\"\n"
+         vif = [\"mac=00:16:3e:57:00:{place:02x},script=vif-lab\"]\n{disk}on_crash = \"preserve\"\non_reboot = \"destroy\"\n"
     )
 }

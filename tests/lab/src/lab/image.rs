@@ -39,17 +39,28 @@ const TOOLS: [&str; 22] = [
 const GUEST_PACKAGES: [&str; 4] = ["libc6", "libgcc-s1", "busybox-static", "netpipe-tcp"];
 
 /// dom0's modules.
-const DOM0_MODULES: [&str; 6] = [
+const DOM0_MODULES: [&str; 9] = [
     "xen-evtchn",
     "xen-gntdev",
     "xen-privcmd",
     "xenfs",
     "bridge",
     "xen-netback",
+    "virtio_pci",
+    "virtio_blk",
+    "xen-blkback",
 ];
 
 /// A guest's modules.
-const GUEST_MODULES: [&str; 4] = ["xen-evtchn", "xen-privcmd", "xenfs", "xen-netfront"];
+const GUEST_MODULES: [&str; 7] = [
+    "xen-evtchn",
+    "xen-privcmd",
+    "xenfs",
+    "xen-netfront",
+    "xen-blkfront",
+    "squashfs",
+    "overlay",
+];
 
 /// Of the unpacked packages, what no program in an image reads.
 const LEFT_OUT: [&str; 6] = [
@@ -85,6 +96,7 @@ pub(crate) fn build(kernels: &Kernels<'_>, programs: &[PathBuf], module: &Path) 
     let mut key = Key::new(include_str!("image.rs"))
         .text(include_str!("boot/dom0-init.sh"))
         .text(include_str!("boot/vif-lab.sh"))
+        .text(include_str!("boot/block-lab.sh"))
         .text(&kernels.dom0.release)
         .text(name)
         .file(&guest)?;
@@ -105,6 +117,11 @@ pub(crate) fn build(kernels: &Kernels<'_>, programs: &[PathBuf], module: &Path) 
                 "etc/xen/scripts/vif-lab",
                 0o755,
                 include_bytes!("boot/vif-lab.sh"),
+            )?;
+            archive.bytes(
+                "etc/xen/scripts/block-lab",
+                0o755,
+                include_bytes!("boot/block-lab.sh"),
             )?;
             archive.bytes("etc/xen/xl.conf", 0o644, b"")?;
             common(&mut archive, programs, &kernels.dom0.modules(&DOM0_MODULES)?)?;

@@ -92,6 +92,8 @@ pub(crate) struct Plan<'a> {
     pub(crate) counter: Option<&'a Path>,
     /// Xen's boot parameters beside the console's and dom0's memory.
     pub(crate) parameters: &'a str,
+    /// A disk for dom0 (/dev/vda) and, by it, for guests; nobody writes to it.
+    pub(crate) disk: Option<&'a Path>,
 }
 
 /// A machine that runs; dropping it ends it.
@@ -115,6 +117,10 @@ impl Machine {
                 file(COUNTS),
                 file(BLOCKS)
             ));
+        }
+        if let Some(disk) = plan.disk {
+            let disk = format!("file={},format=raw,readonly=on,if=virtio", disk.display());
+            qemu.arg("-drive").arg(disk);
         }
         Self::start(qemu, folder)
     }

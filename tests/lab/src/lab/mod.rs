@@ -9,6 +9,7 @@ mod compressed;
 mod consoles;
 mod count;
 mod debian;
+mod debian_disk;
 mod domains;
 mod image;
 mod kernel;

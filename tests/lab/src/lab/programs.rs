@@ -12,6 +12,21 @@ const TARGET: &str = "x86_64-unknown-linux-gnu";
 const PACKAGES: [&str; 4] = ["v4v-lab-agent", "v4v-lab-probe", "v4v-cli", "v4v-conformance"];
 pub(crate) const NAMES: [&str; 4] = ["agent", "argo-probe", "v4v", "v4v-conformance"];
 
+/// The wrapper, which the programs of [`debian_disk`](super::debian_disk) load: linked with their C library, not statically.
+const WRAPPER: &str = "libv4vsock_preload.so";
+
+/// Builds the wrapper.
+pub(crate) fn wrapper() -> io::Result<PathBuf> {
+    let place = folder("cargo-shared")?;
+    let mut command = cargo(&["build", "--quiet", "--release", "-p", "v4vsock-preload"]);
+    if command.env("CARGO_TARGET_DIR", &place).status()?.success() {
+        return Ok(place.join("release").join(WRAPPER));
+    }
+    Err(io::Error::other(
+        "the wrapper did not build; cargo's own message is above",
+    ))
+}
+
 /// Builds the programs; cargo knows what is new. The folder of the result.
 pub(crate) fn build() -> io::Result<PathBuf> {
     let place = folder("cargo")?;

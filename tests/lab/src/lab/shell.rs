@@ -46,6 +46,7 @@ pub(crate) fn run(options: &Options) -> io::Result<bool> {
         clock: Clock::Host,
         counter: None,
         parameters: "argo=1,mac-permissive=1",
+        disk: None,
     })?;
     let link = machine.link();
     let guests = [Guest::start(link, Kind::Pv, 1)?, Guest::start(link, Kind::Pv, 2)?];

@@ -55,6 +55,7 @@ pub(crate) fn run(options: &Options) -> io::Result<bool> {
         counter: None,
         // Nobody reads what was in the memory before.
         parameters: "argo=1,mac-permissive=1 bootscrub=0",
+        disk: None,
     })?;
     let link = machine.link();
     let guests = [Guest::start(link, Kind::Pv, 1)?, Guest::start(link, Kind::Pv, 2)?];

@@ -210,6 +210,7 @@ pub(super) fn count(whose: Whose, receiver: Receiver, profiled: bool) -> io::Res
         },
         counter: Some(&counter),
         parameters: "argo=1,mac-permissive=1",
+        disk: None,
     })?;
     let link = machine.link();
     let guests = [Guest::start(link, Kind::Pv, 1)?, Guest::start(link, Kind::Pv, 2)?];

@@ -55,6 +55,7 @@ pub(super) fn count(whose: Whose, most: u8, bytes: u64) -> io::Result<Vec<Row>> 
         counter: Some(&counter),
         // Nobody reads what was in the memory before.
         parameters: "argo=1,mac-permissive=1 bootscrub=0",
+        disk: None,
     })?;
     let mut guests = Vec::new();
     for place in 1..=2 * most {

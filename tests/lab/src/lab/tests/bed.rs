@@ -9,7 +9,7 @@ use crate::lab::machine::{Clock, Machine, Plan};
 use crate::lab::stack::Stack;
 use crate::lab::xen::Whose;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// MiB for Xen, dom0 and the guests.
 const MEMORY: u32 = 4096;
@@ -77,7 +77,7 @@ impl<'a> Bed<'a> {
         if let Some(machine) = &self.machine {
             return Ok(machine.link().clone());
         }
-        let machine = self.boot(&format!("test-{}", self.stack), PARAMETERS)?;
+        let machine = self.boot(&format!("test-{}", self.stack), PARAMETERS, None)?;
         let link = machine.link().clone();
         self.machine = Some(machine);
         Ok(link)
@@ -87,7 +87,14 @@ impl<'a> Bed<'a> {
     pub(super) fn other_machine(&mut self, name: &str, parameters: &str) -> io::Result<Machine> {
         self.guests.clear();
         self.machine = None;
-        self.boot(&format!("{name}-{}", self.stack), parameters)
+        self.boot(&format!("{name}-{}", self.stack), parameters, None)
+    }
+
+    /// A machine of a test's own with a disk.
+    pub(super) fn machine_with_disk(&mut self, name: &str, disk: &Path) -> io::Result<Machine> {
+        self.guests.clear();
+        self.machine = None;
+        self.boot(&format!("{name}-{}", self.stack), PARAMETERS, Some(disk))
     }
 
     /// A machine of a test's own without Xen, with the guests' kernel and archive; its agent is in dom0's place.
@@ -101,7 +108,7 @@ impl<'a> Bed<'a> {
         )
     }
 
-    fn boot(&self, name: &str, parameters: &str) -> io::Result<Machine> {
+    fn boot(&self, name: &str, parameters: &str, disk: Option<&Path>) -> io::Result<Machine> {
         Machine::boot(&Plan {
             name,
             xen: &self.hypervisor,
@@ -111,6 +118,7 @@ impl<'a> Bed<'a> {
             clock: Clock::Host,
             counter: None,
             parameters,
+            disk,
         })
     }
 

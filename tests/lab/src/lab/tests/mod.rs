@@ -12,6 +12,7 @@ mod module;
 mod probe;
 mod refusals;
 mod suspend;
+mod wrapper;
 
 use super::build::{self, Built};
 use super::kernel::Series;
@@ -86,6 +87,7 @@ const TESTS: &[Test] = &[
     Test { name: "family_in_use", on: OURS, also: NEW_KERNEL, always: true, run: refusals::family_in_use },
     Test { name: "unknown_domain", on: BOTH, also: NEW_KERNEL, always: true, run: refusals::unknown_domain },
     Test { name: "save_and_restore", on: OURS, also: NOTHING, always: false, run: suspend::save_and_restore },
+    Test { name: "wrapper", on: OURS, also: NOTHING, always: false, run: wrapper::real_programs },
     Test { name: "hostile_guest", on: OURS, also: NOTHING, always: false, run: hostile::storm },
     Test { name: "argo_off", on: OURS, also: NOTHING, always: false, run: refusals::argo_off },
     Test { name: "wildcards_off", on: OURS, also: NOTHING, always: false, run: refusals::wildcards_off },

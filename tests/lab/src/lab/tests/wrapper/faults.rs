@@ -24,12 +24,12 @@ pub(super) fn guest_destroyed(pair: Pair) -> io::Result<()> {
     listens(&pair, POSTGRES.port)?;
     let client = pair.start_client(&script(&pair, ENDLESS, Path::V4v), LIMIT)?;
     client.await_text("progress: 2", LIMIT)?;
-    pair.server.destroy()?;
     let start = Instant::now();
+    pair.server.destroy()?;
     let outcome = client.wait()?;
     let took = start.elapsed();
     let text = format!("{}{}", outcome.out, outcome.err);
-    let told = ["reset by peer", "closed the connection", "Broken pipe"]
+    let told = ["reset by peer", "closed the connection", "the backend died"]
         .iter()
         .any(|words| text.contains(words));
     if took < SOON && outcome.ending != Ending::Code(0) && told {

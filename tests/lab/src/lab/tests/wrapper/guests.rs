@@ -65,17 +65,12 @@ impl Pair {
                 LIMIT,
             )?;
         }
+        table(link, both)?;
         Ok(Self {
             link: link.clone(),
             client,
             server,
         })
-    }
-
-    /// Which domain has which address, as the wrapper takes it.
-    pub(super) fn peers(&self) -> String {
-        let peer = |guest: &Guest| format!("{}={}", guest.address, guest.domain);
-        format!("{},{}", peer(&self.client), peer(&self.server))
     }
 
     /// Starts a shell's lines inside the server's Debian.
@@ -108,4 +103,18 @@ impl Pair {
     pub(super) fn consoles(&self) -> String {
         format!("{}\n{}", self.client.console(), self.server.console())
     }
+}
+
+/// Writes the host's table, by which the wrapper finds the domain behind an address.
+fn table(link: &Link, guests: [&Guest; 2]) -> io::Result<()> {
+    for guest in guests {
+        let key = format!("/v4v/peers/{}", guest.domain);
+        let address = &guest.address;
+        link.dom0(
+            &format!("xenstore-write {key} {address} && xenstore-chmod {key} r0"),
+            LIMIT,
+        )?;
+    }
+    link.dom0("xenstore-chmod /v4v r0 && xenstore-chmod /v4v/peers r0", LIMIT)
+        .map(drop)
 }

@@ -131,9 +131,7 @@ pub(super) fn script(pair: &Pair, lines: &str, path: Path) -> String {
         Path::V4v => "v4v run --",
     };
     format!(
-        "set -e -o pipefail\nexport LC_ALL=C PATH=/usr/local/bin:/usr/bin:/usr/sbin:/bin:/sbin V4V_PEERS={} SERVER={} CLIENT={} WRAP='{wrap}'\nulimit -n 8192\ncd /tmp\n{lines}\n",
-        pair.peers(),
-        pair.server.address,
-        pair.client.address,
+        "set -e -o pipefail\nexport LC_ALL=C PATH=/usr/local/bin:/usr/bin:/usr/sbin:/bin:/sbin SERVER={} CLIENT={} WRAP='{wrap}'\nulimit -n 8192\ncd /tmp\n{lines}\n",
+        pair.server.address, pair.client.address,
     )
 }

@@ -237,7 +237,7 @@ const OPEN_MPI: Program = Program {
     server: "$WRAP /usr/sbin/sshd -D -e",
     port: 22,
     client: "$WRAP mpirun --allow-run-as-root -np 2 --host $CLIENT:1,$SERVER:1 --mca pml ob1 --mca osc pt2pt --mca op ^avx --mca btl tcp,self \\
- --mca btl_tcp_if_include eth0 --mca oob_tcp_if_include eth0 --mca orte_launch_agent \"env V4V_PEERS=$V4V_PEERS $WRAP orted\" \\
+ --mca btl_tcp_if_include eth0 --mca oob_tcp_if_include eth0 --mca orte_launch_agent \"$WRAP orted\" \\
  /usr/local/bin/onesided",
     bytes: 10 << 20,
     figures: |said| {
