@@ -173,9 +173,12 @@ impl<'a> Figure<'a> {
         let width = scale * if path == self.subject { 4 } else { 2 };
         let style = palette::colour(path).stroke_width(width);
         let long = 36 * scale.cast_signed();
+        // What was measured elsewhere is known at single sizes, and nothing of what lies between.
+        let single = self.caption.elsewhere.iter().any(|other| other == path);
         // Piece by piece: at a sharp corner, a line in one piece grows a thorn.
         let pieces = points
             .windows(2)
+            .filter(|_| !single)
             .map(|ends| PathElement::new(ends.to_vec(), style));
         chart
             .draw_series(pieces)
