@@ -55,6 +55,9 @@ static void v4v_stay(const struct wait_queue_entry *wait)
 /* Waits for a wake-up, for a while that is short; whether it came. */
 static bool v4v_park(struct wait_queue_entry *wait)
 {
+	/* There the locks that waking takes may sleep, which a task that keeps its vCPU may not. */
+	if (IS_ENABLED(CONFIG_PREEMPT_RT))
+		return false;
 	preempt_disable();
 	/* A CPU without a tick might stay for ever. */
 	if (tick_nohz_full_cpu(smp_processor_id()) || cmpxchg(&v4v_parked, NULL, current)) {

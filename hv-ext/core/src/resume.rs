@@ -34,7 +34,7 @@ pub(crate) struct Stopped {
     args: Args,
     /// Serial of the ring that it goes to.
     ring: u64,
-    /// What the caller described when it called first: it is not read again.
+    /// What the caller described when it called first.
     message: Message,
     progress: Progress,
 }
@@ -70,14 +70,22 @@ impl<H: Host> Hypervisor<H> {
         })
     }
 
-    /// The message that stopped where this very call was made last on this virtual CPU.
-    pub(crate) fn resume(&self, own: &Domain<H>, args: Args, ring: &Ring<H>) -> Option<(Message, Progress)> {
+    /// How far this very message has come, where it stopped on this virtual CPU. A caller that describes it anew in another way sends
+    /// another message. One that begins is begun nowhere else: a task may have moved to another virtual CPU, and what is left of its
+    /// call is not to be taken for a later one, which its memory makes look the same.
+    pub(crate) fn resume(&self, own: &Domain<H>, args: Args, ring: &Ring<H>, message: &Message) -> Progress {
         let vcpu = self.host.vcpu();
         own.stopped.with(|all| {
-            let at = all.iter().position(|stopped| stopped.vcpu == vcpu)?;
-            let stopped = all.swap_remove(at);
-            (stopped.args == args && stopped.ring == ring.serial)
-                .then_some((stopped.message, stopped.progress))
+            let mut progress = None;
+            all.retain(|stopped| {
+                let same = stopped.args == args;
+                if same && stopped.vcpu == vcpu && stopped.ring == ring.serial && stopped.message == *message
+                {
+                    progress = Some(stopped.progress);
+                }
+                !same && stopped.vcpu != vcpu
+            });
+            progress.unwrap_or_default()
         })
     }
 }

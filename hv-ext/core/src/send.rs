@@ -17,7 +17,7 @@ use crate::ring::{Event, Job, Ring, Step};
 /// A message's buffers as the caller described them, copied once; only the bytes are the caller's still.
 ///
 /// Most messages have one. Clearing and decoding eight took a fifth of a short sendv.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 enum Payload {
     One([[u8; Iov::SIZE]; 1]),
     Some {
@@ -84,7 +84,7 @@ impl<H: Host> Source<H::Mem> for Gather<'_, H> {
 }
 
 /// A message that passed the checks.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Message {
     source: Addr,
     kind: u32,
@@ -131,10 +131,10 @@ impl<H: Host> Hypervisor<H> {
             len,
             payload,
         };
-        let (outcome, len) = if len > COPY_CHUNK {
-            self.insert_long(&own, args, &ring, message)?
+        let outcome = if len > COPY_CHUNK {
+            self.insert_long(&own, args, &ring, &message)?
         } else {
-            (self.insert(&ring, &message, &mut Progress::default())?, len)
+            self.insert(&ring, &message, &mut Progress::default())?
         };
         match outcome {
             Inserted::Published(event) => {
@@ -151,22 +151,20 @@ impl<H: Host> Hypervisor<H> {
         }
     }
 
-    /// As [`insert`](Self::insert), for a message that may stop on its way, or did; with its length, which a caller that changed the
-    /// buffers' descriptions meanwhile does not know any more.
+    /// As [`insert`](Self::insert), for a message that may stop on its way, or did.
     fn insert_long(
         &self,
         own: &Domain<H>,
         args: Args,
         ring: &Ring<H>,
-        message: Message,
-    ) -> Result<(Inserted, u32), Errno> {
-        let first = (message, Progress::default());
-        let (message, mut progress) = self.resume(own, args, ring).unwrap_or(first);
+        message: &Message,
+    ) -> Result<Inserted, Errno> {
+        let mut progress = self.resume(own, args, ring, message);
         loop {
-            match self.insert(ring, &message, &mut progress)? {
+            match self.insert(ring, message, &mut progress)? {
                 // Without memory to remember it by, it goes on.
-                Inserted::Stopped if self.stop(own, args, ring, &message, progress).is_err() => {}
-                outcome => return Ok((outcome, message.len)),
+                Inserted::Stopped if self.stop(own, args, ring, message, progress).is_err() => {}
+                outcome => return Ok(outcome),
             }
         }
     }

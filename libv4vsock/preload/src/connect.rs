@@ -15,6 +15,9 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 use v4v_wrapper_policy::{Domain, Route};
 
+/// Between two calls of one that finds no room.
+const PAUSE: Duration = Duration::from_millis(10);
+
 /// A call of the program's.
 #[derive(Clone, Copy)]
 pub(crate) struct Call {
@@ -118,15 +121,19 @@ fn attempt(fd: c_int, to: SocketAddr, domain: &Domain) -> Result<(), c_int> {
     let nonblocking = socket::is_nonblocking(fd);
     let carried = Carried::of(fd);
     let limit = carried.send_timeout().filter(|_| !nonblocking);
-    let made = match v4v::connect(domain, to.port(), nonblocking || limit.is_some()) {
-        // There is no room for one more call, and a program that can wait does.
-        Err(EAGAIN) if !nonblocking => v4v::connect(domain, to.port(), false),
-        made => made,
+    let cookie = socket::cookie(fd);
+    let made = match limit {
+        Some(limit) => within(limit, || v4v::connect(domain, to.port(), true)),
+        None => v4v::connect(domain, to.port(), nonblocking),
     }?;
     carried.put(std::os::fd::AsRawFd::as_raw_fd(&made.fd));
     let notes = carried.notes().with(notes::CONNECTING, nonblocking.into());
     if !notes.store(std::os::fd::AsRawFd::as_raw_fd(&made.fd)) {
         return Err(libc::EOPNOTSUPP);
+    }
+    // Another thread may have closed it meanwhile, and the number be another file's.
+    if cookie.is_none() || socket::cookie(fd) != cookie {
+        return Err(libc::EBADF);
     }
     swap::replace(fd, &made.fd)?;
     say!(Debug, "connect to {to}: V4V, to domain {domain}");
@@ -144,12 +151,29 @@ fn attempt(fd: c_int, to: SocketAddr, domain: &Domain) -> Result<(), c_int> {
     outcome
 }
 
+/// Repeats a call that finds no room for one more as long as SO_SNDTIMEO lets it.
+fn within(
+    limit: timeval,
+    mut call: impl FnMut() -> Result<v4v::Connection, c_int>,
+) -> Result<v4v::Connection, c_int> {
+    let end = Instant::now() + duration(limit);
+    loop {
+        match call() {
+            Err(EAGAIN) if Instant::now() < end => std::thread::sleep(PAUSE),
+            Err(EAGAIN) => return Err(EINPROGRESS),
+            outcome => return outcome,
+        }
+    }
+}
+
+fn duration(limit: timeval) -> Duration {
+    let seconds = u64::try_from(limit.tv_sec).unwrap_or(0);
+    Duration::from_secs(seconds) + Duration::from_micros(u64::try_from(limit.tv_usec).unwrap_or(0))
+}
+
 /// Waits for a connection as long as SO_SNDTIMEO lets it.
 fn await_connection(fd: c_int, limit: timeval) -> Result<(), c_int> {
-    let seconds = u64::try_from(limit.tv_sec).unwrap_or(0);
-    let limit =
-        Duration::from_secs(seconds) + Duration::from_micros(u64::try_from(limit.tv_usec).unwrap_or(0));
-    let end = Instant::now() + limit;
+    let end = Instant::now() + duration(limit);
     loop {
         let left = end.saturating_duration_since(Instant::now()).as_millis();
         match poll_out(fd, c_int::try_from(left).unwrap_or(c_int::MAX)) {

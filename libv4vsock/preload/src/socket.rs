@@ -16,6 +16,8 @@ pub(crate) unsafe trait Plain: Copy {}
 unsafe impl Plain for c_int {}
 // SAFETY: as above.
 unsafe impl Plain for libc::timeval {}
+// SAFETY: an integer.
+unsafe impl Plain for u64 {}
 // SAFETY: as above.
 unsafe impl Plain for libc::linger {}
 
@@ -101,6 +103,11 @@ pub(crate) fn set_nonblocking(fd: c_int, wish: bool) {
             next::fcntl(fd, libc::F_SETFL, wanted as libc::c_ulong);
         }
     }
+}
+
+/// What tells this socket from every other; `None` for what is no socket.
+pub(crate) fn cookie(fd: c_int) -> Option<u64> {
+    option(fd, SOL_SOCKET, libc::SO_COOKIE)
 }
 
 /// The IP address and port that it is bound to; `None` for what is no IP socket.

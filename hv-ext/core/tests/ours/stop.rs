@@ -128,14 +128,33 @@ fn the_ring_that_went_meanwhile_takes_nothing() {
 }
 
 #[test]
-fn descriptions_that_change_meanwhile_are_not_read_again() {
+fn descriptions_that_change_meanwhile_are_another_message() {
     let (hv, a, b) = world();
     hv.host().want_cpu(true);
     assert_eq!(a.send(b.id, 80, &payload(1)), Errno::RESTART.to_return());
-    a.put_iovs(&[(0, COPY_CHUNK * 3, 0)]);
+    let short = COPY_CHUNK + 1;
+    a.put_iovs(&[(Guest::DATA, short, 0)]);
     hv.host().want_cpu(false);
+    assert_eq!(again(&a), i64::from(short));
+    let got = b.reader(80, a.id).take().expect("it").payload;
+    assert_eq!(got, payload(1).split_at(short as usize).0);
+}
+
+#[test]
+fn one_that_ended_on_another_virtual_cpu_is_not_gone_on_with() {
+    let (hv, a, b) = world();
+    hv.host().want_cpu(true);
+    // A task is moved to another virtual CPU between its call and the call that comes again.
+    assert_eq!(a.send(b.id, 80, &payload(1)), Errno::RESTART.to_return());
+    hv.host().want_cpu(false);
+    hv.host().run_vcpu(1);
     assert_eq!(again(&a), LEN as i64);
-    assert_eq!(b.reader(80, a.id).take().expect("it").payload, payload(1));
+    // Back on the first it sends from the same memory what is not the same.
+    hv.host().run_vcpu(0);
+    assert_eq!(a.send(b.id, 80, &payload(2)), LEN as i64);
+    let mut reader = b.reader(80, a.id);
+    assert_eq!(reader.take().expect("the first").payload, payload(1));
+    assert_eq!(reader.take().expect("the second").payload, payload(2));
 }
 
 #[test]

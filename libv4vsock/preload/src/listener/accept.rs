@@ -36,7 +36,7 @@ pub(crate) unsafe fn accept(
                 if over_v4v {
                     from_v4v(record, address, len, flags)
                 } else {
-                    next::accept4(record.tcp(), address, len, flags)
+                    from_tcp(record.tcp(), address, len, flags)
                 }
             };
             if accepted >= 0 {
@@ -55,6 +55,25 @@ pub(crate) unsafe fn accept(
         if let Err(error) = patience.wait(outer) {
             return errno::fail(error);
         }
+    }
+}
+
+/// Does not wait, even where another process, to which the listener was passed, has set it blocking.
+///
+/// # Safety
+/// As the C library's.
+unsafe fn from_tcp(tcp: c_int, address: *mut sockaddr, len: *mut socklen_t, flags: c_int) -> c_int {
+    let mut polled = libc::pollfd {
+        fd: tcp,
+        events: libc::POLLIN,
+        revents: 0,
+    };
+    // SAFETY: one entry, which is this function's; the rest is the caller's promise.
+    unsafe {
+        if libc::poll(&raw mut polled, 1, 0) == 0 {
+            return errno::fail(EAGAIN);
+        }
+        next::accept4(tcp, address, len, flags)
     }
 }
 

@@ -40,13 +40,11 @@ pub(crate) fn close(fd: c_int, entry: Entry) -> c_int {
         // SAFETY: a number alone.
         unsafe { next::close(fd) }
     };
-    if !process::owns_memory() {
-        return plainly();
-    }
     match entry {
-        Entry::Plain => plainly(),
         // It is none of the program's, which closes everything that it does not know.
         Entry::Hidden(_) => errno::fail(EBADF),
+        _ if !process::owns_memory() => plainly(),
+        Entry::Plain => plainly(),
         Entry::Outer(_) => {
             let ours = table::take(fd, entry);
             let result = plainly();

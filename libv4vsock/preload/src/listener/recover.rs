@@ -5,7 +5,7 @@ use super::record;
 use crate::carry::Carried;
 use crate::fdinfo;
 use crate::log::say;
-use crate::socket;
+use crate::socket::{self, TcpState};
 use crate::swap::every_descriptor;
 use crate::table::{self, Entry};
 use libc::c_int;
@@ -42,7 +42,7 @@ fn recover_one(outer: c_int) {
         }
         return;
     }
-    if socket::local_inet(tcp).is_none() {
+    if socket::tcp_state(tcp) != Some(TcpState::Listening) {
         say!(
             Warn,
             "descriptor {outer} was a listener, whose sockets this program has not got"
