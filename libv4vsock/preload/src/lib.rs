@@ -13,7 +13,8 @@
 //!   The table is made of atomic words, so that no call waits for another, in signal handlers and after `fork` too.
 //!
 //! Everything here may run in a signal handler, in a child after `vfork`, or before `main`: no call panics, none of those that POSIX
-//! calls async-signal-safe takes a lock or allocates on the way of a descriptor that is not V4V's.
+//! calls async-signal-safe takes a lock or allocates on the way of a descriptor that is not V4V's. (A connect to a peer, and what asks for a
+//! domain's name, take the library's lock around a question to `v4vd`, hosted.)
 
 // A unit test is a program of its own, whose calls these functions must not take over: so they are not exported there, nor used.
 #![cfg_attr(test, allow(dead_code))]

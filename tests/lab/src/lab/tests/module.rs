@@ -98,10 +98,28 @@ pub(super) fn netpipe_smoke(bed: &mut Bed<'_>) -> io::Result<()> {
             println!("{} sizes; 1 byte one way {latency:.0} µs", rows.lines().count());
             server.wait()?.success("v4v netpipe")?;
             none_put_off(&a)?;
-            none_put_off(&b)
+            none_put_off(&b)?;
+            some_parked(&a)
         }
         _ => Err(io::Error::other(format!("no figures:\n{rows}"))),
     }
+}
+
+/// Waits for short messages are spent inside Xen (`glue/park.c` of the module), not in the scheduler's idle task.
+fn some_parked(guest: &Guest) -> io::Result<()> {
+    let count = |name: &str| -> io::Result<u64> {
+        let text = guest.sh(
+            &format!("awk '$1 == \"{name}\" {{ print $2 }}' /proc/net/v4v"),
+            LIMIT,
+        )?;
+        text.trim().parse().map_err(io::Error::other)
+    };
+    let (parks, sleeps) = (count("parks")?, count("sleeps")?);
+    println!("{parks} waits inside Xen, {sleeps} sleeps");
+    if parks == 0 {
+        return Err(io::Error::other("no wait was spent inside Xen"));
+    }
+    Ok(())
 }
 
 /// Every sender that waited was told by an event: none of its tries was left to the module's tick, which is milliseconds late.
