@@ -209,6 +209,30 @@ unsafe fn take_address(fd: c_int, address: *const sockaddr, room: socklen_t, len
     }
 }
 
+/// Receives by `receive`, and takes the address away from what came over V4V. Without a place for one (`from`) nothing is looked at.
+///
+/// # Safety
+/// Both places are null, or as the C library's function takes them.
+unsafe fn received(
+    fd: c_int,
+    from: *const sockaddr,
+    from_len: *mut socklen_t,
+    receive: impl FnOnce() -> ssize_t,
+) -> ssize_t {
+    if from.is_null() || from_len.is_null() {
+        return receive();
+    }
+    // SAFETY: the caller's promise; the length is read before and after the kernel has.
+    unsafe {
+        let room = *from_len;
+        let count = receive();
+        if count >= 0 {
+            take_address(fd, from, room, from_len);
+        }
+        count
+    }
+}
+
 /// As the C library's.
 ///
 /// # Safety
@@ -222,18 +246,12 @@ pub(super) unsafe extern "C-unwind" fn recvfrom(
     from: *mut sockaddr,
     from_len: *mut socklen_t,
 ) -> ssize_t {
-    // SAFETY: the caller's promise; the length is read before and after the kernel has.
+    // SAFETY: the caller's promise.
     unsafe {
         let fd = tcp_of(fd);
-        if from.is_null() || from_len.is_null() {
-            return next::recvfrom(fd, bytes, len, flags, from, from_len);
-        }
-        let room = *from_len;
-        let received = next::recvfrom(fd, bytes, len, flags, from, from_len);
-        if received >= 0 {
-            take_address(fd, from, room, from_len);
-        }
-        received
+        received(fd, from, from_len, || {
+            next::recvfrom(fd, bytes, len, flags, from, from_len)
+        })
     }
 }
 
@@ -251,18 +269,12 @@ pub(super) unsafe extern "C-unwind" fn __recvfrom_chk(
     from: *mut sockaddr,
     from_len: *mut socklen_t,
 ) -> ssize_t {
-    // SAFETY: the caller's promise; as above.
+    // SAFETY: the caller's promise.
     unsafe {
         let fd = tcp_of(fd);
-        if from.is_null() || from_len.is_null() {
-            return next::recvfrom_chk(fd, bytes, len, size, flags, from, from_len);
-        }
-        let room = *from_len;
-        let received = next::recvfrom_chk(fd, bytes, len, size, flags, from, from_len);
-        if received >= 0 {
-            take_address(fd, from, room, from_len);
-        }
-        received
+        received(fd, from, from_len, || {
+            next::recvfrom_chk(fd, bytes, len, size, flags, from, from_len)
+        })
     }
 }
 
@@ -275,20 +287,15 @@ pub(super) unsafe extern "C-unwind" fn recvmsg(fd: c_int, message: *mut msghdr, 
     // SAFETY: the caller's promise; the length is read before and after the kernel has.
     unsafe {
         let fd = tcp_of(fd);
-        if message.is_null() || (*message).msg_name.is_null() {
-            return next::recvmsg(fd, message, flags);
-        }
-        let room = (*message).msg_namelen;
-        let received = next::recvmsg(fd, message, flags);
-        if received >= 0 {
-            take_address(
-                fd,
-                (*message).msg_name.cast(),
-                room,
+        let (from, from_len) = if message.is_null() {
+            (ptr::null(), ptr::null_mut())
+        } else {
+            (
+                (*message).msg_name.cast_const().cast(),
                 &raw mut (*message).msg_namelen,
-            );
-        }
-        received
+            )
+        };
+        received(fd, from, from_len, || next::recvmsg(fd, message, flags))
     }
 }
 
