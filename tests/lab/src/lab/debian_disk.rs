@@ -29,9 +29,9 @@ const PACKAGES: [&str; 17] = [
     "libopenmpi-dev",
 ];
 
-/// The tests' own MPI program, and where it is in the disk.
-const MPI_SOURCE: &str = include_str!("boot/onesided.c");
-const MPI_PROGRAM: &str = "/usr/local/bin/onesided";
+/// The MPI program of the wrapper's hosted tests, and where it is in the disk.
+const MPI_SOURCE: &str = include_str!("../../../wrapper/tests/programs/mpi.c");
+const MPI_PROGRAM: &str = "/usr/local/bin/mpi";
 
 /// Builds the disk. The first time it fetches some 200 MB.
 pub(crate) fn build() -> io::Result<PathBuf> {
@@ -62,7 +62,7 @@ fn bootstrap(root: &Path) -> io::Result<()> {
 
 /// Compiles the MPI program inside, where its compiler and its library belong together.
 fn compile(root: &Path) -> io::Result<()> {
-    fs::write(root.join("tmp/onesided.c"), MPI_SOURCE)?;
+    fs::write(root.join("tmp/mpi.c"), MPI_SOURCE)?;
     let arguments = [
         "mpicc",
         "-O2",
@@ -70,7 +70,7 @@ fn compile(root: &Path) -> io::Result<()> {
         "-Werror",
         "-o",
         MPI_PROGRAM,
-        "/tmp/onesided.c",
+        "/tmp/mpi.c",
     ];
     run(Command::new("chroot").arg(root).args(arguments))
 }

@@ -238,16 +238,12 @@ const OPEN_MPI: Program = Program {
     port: 22,
     client: "$WRAP mpirun --allow-run-as-root -np 2 --host $CLIENT:1,$SERVER:1 --mca pml ob1 --mca osc pt2pt --mca op ^avx --mca btl tcp,self \\
  --mca btl_tcp_if_include eth0 --mca oob_tcp_if_include eth0 --mca orte_launch_agent \"$WRAP orted\" \\
- /usr/local/bin/onesided",
+ /usr/local/bin/mpi 200",
     bytes: 10 << 20,
     figures: |said| {
         [
-            figure(
-                "ping-pong, one way, us",
-                Better::Less,
-                number_behind(said, "ok", 0),
-            ),
-            figure("MPI_Put, MB/s", Better::More, number_behind(said, "ok", 1)),
+            figure("8 B, one way, us", Better::Less, number_behind(said, "8 B:", 0)),
+            figure("MPI_Put, MB/s", Better::More, number_behind(said, "put:", 0)),
         ]
         .into_iter()
         .flatten()
@@ -286,7 +282,13 @@ mod tests {
         assert_eq!(values(&RSYNC, stats), [2.5]);
         assert_eq!(values(&SCP, "rate 2500\n"), [2.5]);
         assert_eq!(values(&MEMCACHED, "rate 300\n"), [300.0]);
-        assert_eq!(values(&OPEN_MPI, "ok 123.4 56.78\n"), [123.4, 56.78]);
+        assert_eq!(
+            values(
+                &OPEN_MPI,
+                "8 B: 123.4\n65536 B: 999\nput and get are right, put: 56.78\n"
+            ),
+            [123.4, 56.78]
+        );
         assert!(values(&OPEN_MPI, "").is_empty());
     }
 }
