@@ -14,7 +14,7 @@ pub(crate) struct Options {
     /// Only the steps whose name contains this
     #[arg(long, value_name = "TEXT")]
     only: Option<String>,
-    /// All of the lab, on upstream's Xen too (some twenty minutes, more the first time). Without it, a few tests on ours
+    /// All of the lab, on upstream's Xen too (some twenty-five minutes by the sum of its tests, more the first time). Without it, a few tests on ours
     #[arg(long)]
     lab: bool,
 }

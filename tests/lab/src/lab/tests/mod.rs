@@ -26,7 +26,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 /// By when the lab's part of `cargo xtask test --lab` is over, what it fetches and builds included. With its packages
-/// fetched it takes some twenty minutes on two idle cores.
+/// fetched its tests sum up to some twenty-five minutes on two idle cores.
 const SUITE: Duration = Duration::from_secs(40 * 60);
 
 #[derive(Args)]
